@@ -1,0 +1,1 @@
+"""The daemon: sockets, session, conditioning, jobs, clips and the command line."""

@@ -1,0 +1,160 @@
+"""The command line: arguments in, one call, messages out. No logic lives here."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from bridge.errors import SidemanError
+
+app = typer.Typer(
+    name="sideman",
+    help="An AI session player for a DAW: it hears tempo, meter, chords and drums, and returns bar-exact clips.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Run the command line. Exit status: 0 done, 1 the work failed, 2 usage."""
+    try:
+        app()
+    except SidemanError as error:
+        print(f"sideman: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(1)
+
+
+def _progress(label: str) -> Any:
+    """A progress bar on standard error; nothing where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn(label), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn(),
+        console=console, disable=not console.is_terminal, transient=True,
+    )
+
+
+def _address(text: str | None) -> tuple[str | None, int | None]:
+    from bridge.config import parse_address
+    from bridge.errors import ConfigError
+
+    if text is None:
+        return None, None
+    try:
+        return parse_address(text)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+@app.command()
+def serve(
+    osc: Annotated[Optional[str], typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 picks one.")] = None,
+    clips: Annotated[Optional[Path], typer.Option(metavar="DIR", help="Folder for clips and receipts.")] = None,
+    engine: Annotated[Optional[str], typer.Option(metavar="NAME", help="Engine that a session begins with.")] = None,
+    soundfont: Annotated[Optional[Path], typer.Option(metavar="FILE", help="Soundfont of the sketch engine.")] = None,
+    host: Annotated[Optional[str], typer.Option(metavar="NAME", help="DAW to place clips in.")] = None,
+    config: Annotated[Optional[Path], typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log to standard error.")] = False,
+) -> None:
+    """Run the daemon until it is stopped with Ctrl-C."""
+    import asyncio
+
+    from bridge.config import load_config
+    from bridge.daemon import Daemon
+
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.ERROR, format="%(name)s: %(message)s")
+    listen_host, port = _address(osc)
+    settings = load_config(
+        config,
+        {
+            "osc": {"host": listen_host, "port": port},
+            "clips": {"folder": clips},
+            "engine": {"name": engine, "soundfont": soundfont},
+            "host": {"name": host},
+        },
+    )
+    asyncio.run(Daemon(settings).run(ready=lambda line: print(line, flush=True)))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for clips, receipts and the picture.")] = Path("demo"),
+) -> None:
+    """Play a bundled session into a daemon over OSC, as a DAW would, and draw what came back."""
+    from bridge.demo import run_demo
+
+    with _progress("Making clips") as bar:
+        task = bar.add_task("demo", total=1.0)
+        result = run_demo(out, lambda share: bar.update(task, completed=share))
+    for notice in result.notices:
+        print(f"notice: {notice}")
+    for clip, place in zip(result.clips, result.placed, strict=True):
+        print(f"clip: {clip} (placed in {place})")
+    print(f"picture: {result.picture}")
+
+
+@app.command()
+def render(
+    file: Annotated[Path, typer.Argument(metavar="FILE.mid", help="MIDI file, format 0 or 1.")],
+    bars: Annotated[Optional[int], typer.Option(min=1, max=512, help="Length in bars; to the end when not given.")] = None,
+    start_bar: Annotated[int, typer.Option(min=1, help="First bar, counted from 1.")] = 1,
+    engine: Annotated[Optional[str], typer.Option(metavar="NAME", help="Engine.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed makes the same clip.")] = 0,
+    takes: Annotated[int, typer.Option(min=1, max=16, help="Variations to make.")] = 1,
+    prompt: Annotated[str, typer.Option(help="Text description of the music wanted.")] = "",
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the clip and its receipt.")] = Path(),
+    config: Annotated[Optional[Path], typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Make a clip from a MIDI file: chords from its markers or notes, drums from channel 10."""
+    from bridge.config import load_config
+    from bridge.offline import RenderOptions, render as render_file
+
+    settings = load_config(config, {"engine": {"name": engine}})
+    options = RenderOptions(
+        file=file, out=out, bars=bars, start_bar=start_bar, seed=seed, takes=takes, prompt=prompt
+    )
+    with _progress("Rendering") as bar:
+        task = bar.add_task("render", total=1.0)
+        result = render_file(options, settings, lambda share: bar.update(task, completed=share))
+    if as_json:
+        print(json.dumps(result.view(), ensure_ascii=False, indent=2))
+        return
+    for notice in result.notices:
+        print(f"notice: {notice.message}", file=sys.stderr)
+    for clip in result.clips:
+        print(f"clip: {clip.path} ({clip.bars} bars, {clip.seconds:.3f} s)")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is installed, reachable and missing, and what to do about each."""
+    from bridge.doctor import examine
+
+    findings = examine()
+    for finding in findings:
+        print(finding.line)
+    if any(finding.fatal for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def devices() -> None:
+    """List MIDI ports, audio devices and compute devices."""
+    from bridge.devices import device_lines
+
+    for line in device_lines():
+        print(line)

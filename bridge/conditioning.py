@@ -1,0 +1,144 @@
+"""From session state to a request: which bars, which controls, and what had to be assumed.
+
+Pure: ``plan`` reads no clock and draws no number. Everything that it substitutes or assumes is returned as
+a ``Notice``; nothing is changed silently.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from bridge.errors import NothingToPlay, RequestError
+from bridge.requests import GenerationRequest, Window
+from bridge.session import SessionState
+from midi.chords import ChordSpan
+from midi.keys import tonic_chord
+from midi.time import Beats, Seconds
+from models.generator import SketchChart
+
+MAX_CLIP: Final = Seconds(15 * 60.0)
+"""Longest clip: 15 minutes of 48 kHz stereo are 345 MB of samples."""
+
+
+class ClipTooLong(RequestError):
+    """More seconds than a clip may have."""
+
+    code = "too_long"
+
+
+class ClipTooShort(RequestError):
+    """Not one frame long."""
+
+    code = "out_of_range"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioFormat:
+    """How clips are written: sample rate in Hz, loudness in LUFS, sample ceiling in dBFS."""
+
+    sample_rate_hz: int = 48000
+    loudness_lufs: float = -14.0
+    ceiling_dbfs: float = -1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something that was substituted or assumed."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A request that is ready to run, and the notices that go with it."""
+
+    request: GenerationRequest
+    notices: tuple[Notice, ...]
+
+
+def plan(state: SessionState, *, request_id: str, seed: int, audio: AudioFormat) -> Plan:
+    """Plan the clip that ``state`` asks for.
+
+    Take ``i`` gets the seed ``seed + i``. Raises ``NothingToPlay`` for an empty session, ``ClipTooLong``
+    for a clip over ``MAX_CLIP``, and ``PatternError`` for drum patterns that no longer fit the meter.
+    """
+    window = plan_window(state, audio)
+    drums = state.drums.layout(state.tempo_map, window.start, window.end)
+    melody = state.melody.notes_between(state.tempo_map, window.start, window.end)
+    chords, assumed = _chords(state, window)
+    notices = [*_assumed_time(state), *assumed, *(Notice(code="pattern_fitted", message=text) for text in drums.notices)]
+    charts = tuple(
+        SketchChart(
+            tempo_map=state.tempo_map,
+            start=window.start,
+            end=window.end,
+            chords=chords,
+            drums=drums.hits,
+            melody=melody,
+            key=state.key,
+            prompt=state.prompt,
+            seed=seed + take,
+        )
+        for take in range(state.takes)
+    )
+    request = GenerationRequest(
+        id=request_id,
+        revision=state.revision,
+        engine=state.engine,
+        controls=charts,
+        window=window,
+        target=state.target,
+        loudness_lufs=audio.loudness_lufs,
+        ceiling_dbfs=audio.ceiling_dbfs,
+    )
+    return Plan(request=request, notices=tuple(notices))
+
+
+def plan_window(state: SessionState, audio: AudioFormat) -> Window:
+    """The stretch of song that the next clip covers, ``round(rate * seconds)`` frames long."""
+    tempo_map = state.tempo_map
+    end = tempo_map.advance_bars(state.start, state.bars)
+    seconds = tempo_map.seconds_between(state.start, end)
+    if seconds > MAX_CLIP:
+        raise ClipTooLong(
+            f"{state.bars} bars last {seconds:.0f} seconds here, and a clip may last {MAX_CLIP:.0f}: ask for fewer bars."
+        )
+    frames = round(audio.sample_rate_hz * seconds)
+    if frames < 1:
+        raise ClipTooShort(f"A clip that begins at beat {state.start:g} would be empty: send another /sideman/from.")
+    return Window(
+        start=state.start,
+        end=end,
+        bars=state.bars,
+        seconds=seconds,
+        sample_rate_hz=audio.sample_rate_hz,
+        frames=frames,
+        bpm=tempo_map.bpm_at(state.start),
+        meter=tempo_map.meter_of(tempo_map.bar_at(state.start).bar),
+    )
+
+
+def _assumed_time(state: SessionState) -> list[Notice]:
+    notices = []
+    if not state.tempo_said:
+        bpm = state.tempo_map.bpm_at(Beats(0.0))
+        notices.append(Notice(code="assumed_tempo", message=f"No tempo was sent; {bpm:g} is assumed."))
+    if not state.meter_said:
+        meter = state.tempo_map.meter_of(1)
+        notices.append(Notice(code="assumed_meter", message=f"No meter was sent; {meter} is assumed."))
+    return notices
+
+
+def _chords(state: SessionState, window: Window) -> tuple[tuple[ChordSpan, ...], list[Notice]]:
+    """The chords of the window; the key's own chord where the session holds nothing but a key."""
+    if not state.chords.is_empty or not state.drums.is_empty or not state.melody.is_empty:
+        return state.chords.spans(state.tempo_map, window.start, window.end), []
+    if state.key is None:
+        raise NothingToPlay(
+            "The session is empty: send /sideman/chords, /sideman/drums, /sideman/note or /sideman/key first."
+        )
+    chord = tonic_chord(state.key)
+    message = f"Nothing but a key was sent; its own chord {chord.label} is played throughout."
+    return (ChordSpan(start=window.start, end=window.end, chord=chord),), [Notice(code="assumed_chord", message=message)]

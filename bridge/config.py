@@ -1,0 +1,159 @@
+"""The configuration: one frozen tree, read from TOML, with every mistake reported at once."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import platformdirs
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from bridge.conditioning import AudioFormat
+from bridge.engines import require_engine
+from bridge.errors import ConfigError, SidemanError
+from bridge.hosts import require_host
+
+DEFAULT_PORT: Final = 9130
+MAX_CONFIG_BYTES: Final = 1_000_000
+Port = Annotated[int, Field(ge=0, le=65535)]
+UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
+
+
+def _engine_name(name: str) -> str:
+    try:
+        return require_engine(name).name
+    except SidemanError as error:
+        raise ValueError(str(error)) from None
+
+
+def _host_name(name: str) -> str:
+    try:
+        require_host(name)
+    except SidemanError as error:
+        raise ValueError(str(error)) from None
+    return name
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class OscConfig(_Section):
+    """Where the daemon listens, and which other hosts a client may subscribe."""
+
+    host: str = "127.0.0.1"
+    port: Port = DEFAULT_PORT
+    allow_hosts: frozenset[str] = frozenset()
+
+
+class ClipsConfig(_Section):
+    """Where clips go, and how they are written."""
+
+    folder: UserPath = Field(default_factory=lambda: platformdirs.user_music_path() / "Sideman")
+    sample_rate_hz: Annotated[int, Field(ge=8000, le=192000)] = 48000
+    loudness_lufs: Annotated[float, Field(ge=-40, le=-6)] = -14.0
+    ceiling_dbfs: Annotated[float, Field(ge=-20, le=0)] = -1.0
+
+    @property
+    def audio(self) -> AudioFormat:
+        """The format that clips are planned and written in."""
+        return AudioFormat(
+            sample_rate_hz=self.sample_rate_hz, loudness_lufs=self.loudness_lufs, ceiling_dbfs=self.ceiling_dbfs
+        )
+
+
+class EngineConfig(_Section):
+    """The engine that a session begins with, and its process."""
+
+    name: Annotated[str, AfterValidator(_engine_name)] = "sketch"
+    soundfont: UserPath | None = None
+    stall_s: Annotated[float, Field(gt=0, le=3600)] = 120.0
+    """An engine that says nothing for this long while it works is stopped and started again."""
+    queue: Annotated[int, Field(ge=1, le=256)] = 16
+    """Requests that may wait."""
+
+
+class HostConfig(_Section):
+    """The DAW that clips are placed in."""
+
+    name: Annotated[str, AfterValidator(_host_name)] = "none"
+
+
+class Config(_Section):
+    """Everything that can be set."""
+
+    osc: OscConfig = OscConfig()
+    clips: ClipsConfig = Field(default_factory=ClipsConfig)
+    engine: EngineConfig = EngineConfig()
+    host: HostConfig = HostConfig()
+
+
+def default_config_path() -> Path:
+    """The file that is read when ``--config`` is not given."""
+    return platformdirs.user_config_path("sideman", appauthor=False) / "config.toml"
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """``HOST:PORT``, ``:PORT`` or ``[IPV6]:PORT`` as host and port. Raises ``ConfigError``."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ConfigError(f"{text!r} is not an address: write HOST:PORT, as 127.0.0.1:{DEFAULT_PORT}.")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def load_config(path: Path | None, overrides: Mapping[str, Mapping[str, object]] | None = None) -> Config:
+    """Read the configuration file, and lay command-line options over it.
+
+    ``path`` None reads the default file where there is one. ``overrides`` maps section to key to value;
+    None values are left out. Raises ``ConfigError`` that lists every mistake.
+    """
+    tree = _read(path)
+    source = str(path or default_config_path())
+    for section, values in (overrides or {}).items():
+        given = {key: value for key, value in values.items() if value is not None}
+        if given and isinstance(tree.setdefault(section, {}), dict):
+            tree[section].update(given)
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        lines = "\n".join(f"  {line}" for line in _mistakes(error))
+        raise ConfigError(f"The configuration cannot be used ({source}):\n{lines}") from None
+
+
+def _read(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        path = default_config_path()
+        if not path.is_file():
+            return {}
+    try:
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            raise ConfigError(f"The configuration file {path} is larger than {MAX_CONFIG_BYTES} bytes.")
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The configuration file {path} is not TOML: {error}.") from None
+
+
+def _mistakes(error: ValidationError) -> Iterator[str]:
+    for mistake in error.errors():
+        place = ".".join(str(part) for part in mistake["loc"])
+        if mistake["type"] == "extra_forbidden":
+            yield f"{place}: there is no such setting{_suggestion(mistake['loc'])}"
+        else:
+            yield f"{place}: {mistake['msg']} (it is {mistake['input']!r})"
+
+
+def _suggestion(place: tuple[int | str, ...]) -> str:
+    fields: Mapping[str, Any] = Config.model_fields
+    for part in place[:-1]:
+        annotation = fields[str(part)].annotation if str(part) in fields else None
+        fields = getattr(annotation, "model_fields", {})
+    near = difflib.get_close_matches(str(place[-1]), fields, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(fields)}." if fields else ""
+
+

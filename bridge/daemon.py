@@ -1,0 +1,303 @@
+"""The composition root: what the daemon is made of, started in order and stopped in reverse.
+
+A part that was asked for and cannot start is fatal: the daemon says so in one line and ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+
+from bridge import engine as jobs
+from bridge import osc_schema as osc
+from bridge.clips import Clip, ClipFolder
+from bridge.conditioning import Notice, plan
+from bridge.config import Config
+from bridge.engine_client import EngineClient, TakeAudio, engine_command
+from bridge.errors import HostError, RequestError, SidemanError
+from bridge.hosts import require_host
+from bridge.osc_server import Client, OscServer
+from bridge.receipts import loop_tags, receipt_for
+from bridge.session import Cancel, Effect, Generate, SessionState, reduce
+from bridge.state_view import state_view
+from midi.drums import parse_pattern
+from midi.events import SessionEvent, SetPattern
+from midi.time import Seconds
+from plugin_host.host import Host, Placement
+
+log = logging.getLogger(__name__)
+
+MAX_SEED = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Who asked for a job, the session as it was then, and what was assumed."""
+
+    client: Client
+    state: SessionState
+    notices: tuple[Notice, ...]
+
+
+class UnknownAddress(RequestError):
+    """No table knows the address."""
+
+    code = "unknown_address"
+
+
+@contextlib.contextmanager
+def _stop_signals(stop: asyncio.Event) -> Iterator[None]:
+    """SIGINT and SIGTERM set ``stop``; where the loop takes no signal handlers, Ctrl-C ends ``asyncio.run``."""
+    loop = asyncio.get_running_loop()
+    caught = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError, RuntimeError):
+            loop.add_signal_handler(number, stop.set)
+            caught.append(number)
+    try:
+        yield
+    finally:
+        for number in caught:
+            loop.remove_signal_handler(number)
+
+
+class Daemon:
+    """The session, its jobs, and the paths between socket, engine, clips folder and host."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        draw_seed: Callable[[], int] = lambda: secrets.randbelow(MAX_SEED),
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._config = config
+        self._monotonic = monotonic
+        self._draw_seed = draw_seed
+        self._now = now
+        self._version = metadata.version("sideman")
+        self.state = SessionState(engine=config.engine.name)
+        self._count = 0
+        self._cancels: set[asyncio.Task[None]] = set()
+        self.folder = ClipFolder(config.clips.folder)
+        self.engine = EngineClient(
+            engine_command(config.engine.name, config.engine.soundfont), stall_s=config.engine.stall_s
+        )
+        self.queue: jobs.JobQueue[Order] = jobs.JobQueue(
+            self.engine, self._notify, self._deliver, limit=config.engine.queue
+        )
+        self.host: Host | None = require_host(config.host.name)()
+        self.server = OscServer(
+            handler=self.handle, version=self._version, allowed_hosts=frozenset(config.osc.allow_hosts)
+        )
+
+    async def run(self, ready: Callable[[str], None], stop: asyncio.Event | None = None) -> None:
+        """Serve until ``stop`` is set, or a signal comes. ``ready`` is told the address in use.
+
+        Raises ``SidemanError`` when a part cannot start.
+        """
+        stop = stop or asyncio.Event()
+        async with AsyncExitStack() as stack:
+            stack.enter_context(_stop_signals(stop))
+            self.folder.prepare()
+            if self.host:
+                stack.push_async_callback(self.host.close)
+                await self.host.start()
+            stack.push_async_callback(self.engine.close)
+            self.queue.start()
+            stack.push_async_callback(self._end_jobs)
+            await self.server.start(self._config.osc.host, self._config.osc.port)
+            stack.push_async_callback(self.server.close)
+            warming = asyncio.create_task(self.engine.start(), name="engine start")
+            stack.push_async_callback(_ended, warming)
+            host, port = self.server.address
+            ready(f"osc udp://{host}:{port}")
+            await _first_of(stop, warming)
+
+    async def _end_jobs(self) -> None:
+        for task in self._cancels:
+            task.cancel()
+        await self.queue.close()
+
+    # In
+
+    def handle(self, command: osc.Command | osc.Foreign, client: Client) -> None:
+        """Carry out one command. Raises ``SidemanError`` when it cannot be used; then nothing has changed."""
+        match command:
+            case osc.Foreign():
+                for event in self._interpret(command):
+                    self._apply(event, client)
+            case osc.AskState():
+                self.server.send(client, osc.StateReply(json=self._state_json()))
+            case osc.GridPattern(voice=voice, text=text):
+                pattern = parse_pattern(voice, text, self.state.tempo_map)
+                self._apply(SetPattern(pattern=pattern), client)
+            case osc.Ping() | osc.Subscribe() | osc.Unsubscribe():
+                raise AssertionError("the server answers protocol commands itself")
+            case _:
+                self._apply(command, client)
+
+    def _interpret(self, message: osc.Foreign) -> tuple[SessionEvent, ...]:
+        events = self.host.interpret(message.address, message.arguments) if self.host else None
+        if events is None:
+            raise UnknownAddress(f"There is no address {message.address[:100]}; docs/osc.md lists them all.")
+        return events
+
+    def _apply(self, event: SessionEvent, client: Client) -> None:
+        self.state, effects = reduce(self.state, event, Seconds(self._monotonic()))
+        for effect in effects:
+            self._carry_out(effect, client)
+
+    def _carry_out(self, effect: Effect, client: Client) -> None:
+        match effect:
+            case Generate(id=request_id, state=state):
+                self._generate(request_id or self._new_id(), state, client)
+            case Cancel(id=request_id):
+                task = asyncio.get_running_loop().create_task(self._cancel(request_id, client))
+                self._cancels.add(task)
+                task.add_done_callback(self._cancels.discard)
+
+    def _generate(self, request_id: str, state: SessionState, client: Client) -> None:
+        try:
+            planned = plan(
+                state,
+                request_id=request_id,
+                seed=self._draw_seed() if state.seed is None else state.seed,
+                audio=self._config.clips.audio,
+            )
+            self.queue.submit(planned.request, Order(client=client, state=state, notices=planned.notices))
+        except SidemanError as error:
+            self.server.send(client, osc.ErrorReply(id=request_id, code=error.code, message=str(error)))
+
+    async def _cancel(self, request_id: str | None, client: Client) -> None:
+        try:
+            await self.queue.cancel(request_id)
+        except SidemanError as error:
+            self.server.send(client, osc.ErrorReply(id=request_id or "", code=error.code, message=str(error)))
+
+    def _new_id(self) -> str:
+        """An id that sorts by time and does not come again in another run."""
+        self._count += 1
+        return f"{self._now():%Y%m%d-%H%M%S}-{self._count}"
+
+    def _state_json(self) -> str:
+        view = state_view(self.state, Seconds(self._monotonic()))
+        running = self.queue.running
+        view["jobs"] = {
+            "running": running.request.id if running else None,
+            "waiting": [job.request.id for job in self.queue.waiting],
+        }
+        view["clips_folder"] = str(self.folder.path)
+        view["version"] = self._version
+        return json.dumps(view, ensure_ascii=False)
+
+    # Out
+
+    def _notify(self, job: jobs.Job[Order], event: jobs.JobEvent) -> None:
+        request_id = job.request.id
+        for reply in _replies(job, event):
+            self.server.broadcast(reply, job.owner.client)
+        if isinstance(event, jobs.Accepted):
+            for notice in job.owner.notices:
+                self._notice(job, notice)
+        log.info("request %s: %s", request_id, event)
+
+    def _notice(self, job: jobs.Job[Order], notice: Notice) -> None:
+        reply = osc.NoticeReply(id=job.request.id, code=notice.code, message=notice.message)
+        self.server.broadcast(reply, job.owner.client)
+
+    async def _deliver(self, job: jobs.Job[Order], take: TakeAudio) -> None:
+        """Write one take and place it. Raises ``DiskError`` when it cannot be written."""
+        clip = await asyncio.to_thread(self._write, job, take)
+        for text in take.facts.notices:
+            self._notice(job, Notice(code="mastering", message=text))
+        self.server.broadcast(_clip_reply(clip, take.facts.take), job.owner.client)
+        if self.host:
+            await self._place(self.host, job, clip)
+
+    def _write(self, job: jobs.Job[Order], take: TakeAudio) -> Clip:
+        request, state = job.request, job.owner.state
+        receipt = receipt_for(request, take.facts, state, job.owner.notices, created_at=self._now())
+        return self.folder.write(
+            take.samples, tags=loop_tags(request.window, state.key), receipt=receipt
+        )
+
+    async def _place(self, host: Host, job: jobs.Job[Order], clip: Clip) -> None:
+        window = job.request.window
+        placement = Placement(
+            request_id=clip.request_id,
+            take=clip.take,
+            path=clip.path,
+            name=clip.path.stem,
+            start=window.start,
+            bars=window.bars,
+            tempo=window.bpm,
+            meter=window.meter,
+            sample_rate_hz=clip.sample_rate_hz,
+            frames=clip.frames,
+            target=clip.target,
+        )
+        try:
+            where = await host.place(placement)
+        except HostError as error:
+            self._notice(job, Notice(code=error.code, message=f"{error} The clip is {clip.path}."))
+        else:
+            self.server.broadcast(osc.PlacedReply(id=clip.request_id, take=clip.take, where=where), job.owner.client)
+
+
+def _replies(job: jobs.Job[Order], event: jobs.JobEvent) -> tuple[osc.Reply, ...]:
+    request = job.request
+    match event:
+        case jobs.Accepted():
+            return (osc.Accepted(id=request.id, revision=request.revision),)
+        case jobs.Progress(share=share):
+            return (osc.ProgressReply(id=request.id, share=share),)
+        case jobs.Done(clips=clips):
+            return (osc.DoneReply(id=request.id, clips=clips),)
+        case jobs.WasCancelled():
+            return (osc.CancelledReply(id=request.id),)
+        case jobs.Superseded(by=by):
+            return (osc.SupersededReply(id=request.id, by=by),)
+        case jobs.JobFailed(error=error):
+            return (osc.ErrorReply(id=request.id, code=error.code, message=str(error)),)
+
+
+def _clip_reply(clip: Clip, take: int) -> osc.ClipReply:
+    return osc.ClipReply(
+        id=clip.request_id,
+        take=take,
+        bars=clip.bars,
+        path=str(clip.path),
+        sample_rate_hz=clip.sample_rate_hz,
+        seconds=clip.seconds,
+        tempo=clip.tempo,
+    )
+
+
+async def _first_of(stop: asyncio.Event, warming: asyncio.Task[None]) -> None:
+    """Wait for ``stop``; an engine that cannot start ends the wait with its error."""
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    try:
+        await asyncio.wait({stopping, warming}, return_when=asyncio.FIRST_COMPLETED)
+        if warming.done():
+            await warming
+            await stopping
+    finally:
+        await _ended(stopping)
+
+
+async def _ended(task: asyncio.Task[object]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, SidemanError):
+        await task

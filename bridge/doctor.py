@@ -1,0 +1,116 @@
+"""``sideman doctor``: what is installed, reachable and missing, and what to do about each."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Final, Literal
+
+from packaging.requirements import Requirement
+
+from bridge.clips import ClipFolder
+from bridge.config import Config, load_config
+from bridge.engines import ENGINES
+from bridge.errors import SidemanError
+from models.soundfont import find_soundfont
+
+Status = Literal["ok", "missing", "wrong"]
+_MARKS: Final[dict[Status, str]] = {"ok": "ok     ", "missing": "missing", "wrong": "WRONG  "}
+
+EXTRAS: Final[dict[str, str]] = {
+    "live": "live MIDI and audio output: pip install 'sideman[live]'",
+    "encodec": "Meta's own codec package as a second opinion: pip install 'sideman[encodec]'",
+}
+"""Extras a user may want, and how to get each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at. ``wrong`` ones keep the daemon from working."""
+
+    status: Status
+    what: str
+    advice: str = ""
+
+    @property
+    def fatal(self) -> bool:
+        """Whether the daemon cannot work without it."""
+        return self.status == "wrong"
+
+    @property
+    def line(self) -> str:
+        """The finding as one line of text."""
+        return f"{_MARKS[self.status]}  {self.what}" + (f"\n         -> {self.advice}" if self.advice else "")
+
+
+def examine(config: Config | None = None) -> list[Finding]:
+    """Look at everything; nothing is changed but a probe file, which is removed again."""
+    findings = [Finding(status="ok", what=f"Python {sys.version.split()[0]}")]
+    findings += _packages()
+    try:
+        config = config or load_config(None)
+    except SidemanError as error:
+        return [*findings, Finding(status="wrong", what=str(error), advice="Mend or remove the file.")]
+    return [*findings, *_engines(config), _clips(config), _port(config)]
+
+
+def _requirements() -> Iterator[tuple[str | None, Requirement]]:
+    """The distribution's requirements, each with the extra that it belongs to."""
+    for text in metadata.requires("sideman") or []:
+        requirement = Requirement(text)
+        extra = next((name for name in EXTRAS if requirement.marker and f'extra == "{name}"' in str(requirement.marker)), None)
+        if extra or requirement.marker is None or "extra" not in str(requirement.marker):
+            yield extra, requirement
+
+
+def _packages() -> Iterator[Finding]:
+    for extra, requirement in _requirements():
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": extra or ""}):
+            continue
+        yield _package(extra, requirement)
+
+
+def _package(extra: str | None, requirement: Requirement) -> Finding:
+    advice = EXTRAS[extra] if extra else f"pip install -c constraints.txt '{requirement}'"
+    try:
+        version = metadata.version(requirement.name)
+    except metadata.PackageNotFoundError:
+        return Finding(status="missing" if extra else "wrong", what=f"{requirement.name} is not installed", advice=advice)
+    if not requirement.specifier.contains(version, prereleases=True):
+        return Finding(status="wrong", what=f"{requirement.name} {version} is not {requirement.specifier}", advice=advice)
+    return Finding(status="ok", what=f"{requirement.name} {version}")
+
+
+def _engines(config: Config) -> Iterator[Finding]:
+    try:
+        soundfont = find_soundfont(config.engine.soundfont)
+    except SidemanError as error:
+        yield Finding(status="wrong", what=f"engine sketch: {error}")
+    else:
+        yield Finding(status="ok", what=f"engine sketch plays {soundfont}")
+    for info in ENGINES.values():
+        if info.missing:
+            yield Finding(status="missing", what=f"engine {info.name}: {info.missing}")
+
+
+def _clips(config: Config) -> Finding:
+    try:
+        ClipFolder(config.clips.folder).prepare()
+    except SidemanError as error:
+        return Finding(status="wrong", what=str(error))
+    return Finding(status="ok", what=f"clips go to {config.clips.folder}")
+
+
+def _port(config: Config) -> Finding:
+    host, port = config.osc.host, config.osc.port
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((host, port))
+    except OSError as error:
+        what = f"UDP port {port} on {host} cannot be used: {error.strerror}"
+        return Finding(status="missing", what=what, advice="A daemon may be running; else choose another with --osc.")
+    return Finding(status="ok", what=f"UDP port {port} on {host} is free")

@@ -1,0 +1,297 @@
+"""The daemon's end of the engine process: start, talk, supervise, restart.
+
+One request runs at a time. A process that dies, or says nothing for ``stall_s`` while it works, ends that
+request with ``EngineCrashed``; the next request finds a new process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+import tempfile
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import numpy as np
+
+from bridge.errors import Cancelled, EngineCrashed, GeneratorError, SidemanError, StartError
+from bridge.requests import (
+    FROM_ENGINE,
+    Failed,
+    Finished,
+    GenerationRequest,
+    Progressed,
+    Ready,
+    Run,
+    Stop,
+    Stopped,
+    TakeMade,
+    line_of,
+)
+from models.generator import Samples
+
+log = logging.getLogger(__name__)
+
+CHANNELS: Final = 2
+LINE_LIMIT: Final = 1 << 20
+STOP_GRACE_S: Final = 5.0
+"""A process that was told to stop a request and has not after this long is killed."""
+EXIT_GRACE_S: Final = 2.0
+START_LIMIT_S: Final = 120.0
+
+Message = Ready | Progressed | TakeMade | Finished | Stopped | Failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TakeAudio:
+    """A take as the engine made it: facts, and audio of shape [frames, 2]."""
+
+    facts: TakeMade
+    samples: Samples
+
+
+class EngineRunner(Protocol):
+    """What the job queue needs of an engine."""
+
+    def run(self, request: GenerationRequest, on_progress: Callable[[float], None]) -> AsyncIterator[TakeAudio]:
+        """The takes of a request as they are made. Raises ``SidemanError`` when it fails or is stopped."""
+        ...
+
+    async def stop(self, request_id: str) -> None:
+        """Stop the request if it is running; ``run`` then raises ``Cancelled``."""
+        ...
+
+
+class EngineClient:
+    """Starts and supervises one engine process. Used on one event loop."""
+
+    def __init__(self, command: Sequence[str], *, stall_s: float) -> None:
+        self._command = tuple(command)
+        self._stall_s = stall_s
+        self._process: asyncio.subprocess.Process | None = None
+        self._stderr: asyncio.Task[None] | None = None
+        self._said: deque[str] = deque(maxlen=40)
+        self._starting = asyncio.Lock()
+        self._running: str | None = None
+        self._sent = False
+        self._stop_asked = False
+        self._killer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the engine while it lives."""
+        return self._process.pid if self._alive and self._process else None
+
+    @property
+    def _alive(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self) -> None:
+        """Have a process that is loaded and warm. Raises ``SidemanError`` when there can be none."""
+        async with self._starting:
+            if self._alive:
+                return
+            if self._closed:
+                raise StartError("The engine is closed.")
+            await self._reap()
+            try:
+                self._process = await asyncio.create_subprocess_exec(
+                    *self._command,
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.PIPE,
+                    limit=LINE_LIMIT,
+                )
+            except OSError as error:
+                raise StartError(f"The engine process cannot be started: {error.strerror}.") from None
+            self._stderr = asyncio.create_task(self._listen(self._process))
+            await self._await_ready()
+
+    async def _await_ready(self) -> None:
+        try:
+            message = await self._receive(START_LIMIT_S)
+            if isinstance(message, Failed):
+                raise StartError(f"The engine cannot start: {message.message}")
+            if not isinstance(message, Ready):
+                raise StartError("The engine did not say that it is ready.")
+        except EngineCrashed as error:
+            await self._reap()
+            raise StartError(f"The engine process did not start. {error}") from None
+        except BaseException:
+            await self._reap()
+            raise
+
+    async def run(self, request: GenerationRequest, on_progress: Callable[[float], None]) -> AsyncIterator[TakeAudio]:
+        """The takes of a request as they are made.
+
+        ``on_progress`` is told the share that is done. Raises ``EngineCrashed``, ``Cancelled`` after
+        ``stop``, ``GeneratorError`` when the engine failed.
+        """
+        self._running, self._sent, self._stop_asked = request.id, False, False
+        ended = False
+        try:
+            await self.start()
+            with tempfile.TemporaryDirectory(prefix="sideman-") as folder:
+                paths = tuple(_shared_file(Path(folder) / f"{i}.f32", request) for i in range(len(request.controls)))
+                await self._begin(Run(request=request, audio=paths))
+                async for made in self._takes(request.id, on_progress):
+                    yield TakeAudio(facts=made, samples=_read_audio(paths[made.take]))
+            ended = True
+        except SidemanError:
+            ended = True
+            raise
+        except asyncio.CancelledError:
+            self._kill()
+            raise
+        finally:
+            if self._sent and not ended:
+                await self._abandon(request.id)
+            self._running = None
+            self._disarm()
+
+    async def _begin(self, run: Run) -> None:
+        self._sent = True
+        await self._send(run)
+        if self._stop_asked:
+            await self._send(Stop(id=run.request.id))
+
+    async def _takes(self, request_id: str, on_progress: Callable[[float], None]) -> AsyncIterator[TakeMade]:
+        while True:
+            message = await self._receive(self._stall_s)
+            if isinstance(message, Ready) or message.id != request_id:
+                continue
+            match message:
+                case Progressed(share=share):
+                    on_progress(share)
+                case TakeMade():
+                    yield message
+                case Finished():
+                    return
+                case Stopped():
+                    raise Cancelled(f"The request {request_id} was cancelled.")
+                case Failed(code=code, message=text):
+                    raise _failure(code, text)
+
+    async def stop(self, request_id: str) -> None:
+        """Stop the request if it is the one that runs; a process that does not obey is killed."""
+        if self._running != request_id:
+            return
+        self._stop_asked = True
+        if self._sent and self._alive:
+            with contextlib.suppress(EngineCrashed):
+                await self._send(Stop(id=request_id))
+        if self._killer is None:
+            self._killer = asyncio.get_running_loop().call_later(STOP_GRACE_S, self._kill)
+
+    async def _abandon(self, request_id: str) -> None:
+        """Stop a request that nobody waits for any more, and hear it out."""
+        await self.stop(request_id)
+        with contextlib.suppress(SidemanError):
+            async for _ in self._takes(request_id, lambda share: None):
+                pass
+
+    def _disarm(self) -> None:
+        if self._killer:
+            self._killer.cancel()
+            self._killer = None
+
+    async def close(self) -> None:
+        """End the process; safe to call twice."""
+        self._closed = True
+        if self._process and self._process.stdin and self._alive:
+            self._process.stdin.close()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), EXIT_GRACE_S)
+        await self._reap()
+
+    def _kill(self) -> None:
+        if self._process and self._alive:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def _reap(self) -> None:
+        """Kill what still runs and collect what has ended."""
+        self._kill()
+        if self._process:
+            await self._process.wait()
+            if self._process.stdin:
+                self._process.stdin.close()
+        if self._stderr:
+            await self._stderr
+        self._process = self._stderr = None
+
+    async def _send(self, message: Run | Stop) -> None:
+        assert self._process is not None and self._process.stdin is not None
+        try:
+            self._process.stdin.write(line_of(message))
+            await self._process.stdin.drain()
+        except (BrokenPipeError, ConnectionResetError):
+            raise EngineCrashed(await self._obituary()) from None
+
+    async def _receive(self, limit_s: float) -> Message:
+        assert self._process is not None and self._process.stdout is not None
+        try:
+            line = await asyncio.wait_for(self._process.stdout.readline(), limit_s)
+        except TimeoutError:
+            self._kill()
+            raise EngineCrashed(
+                f"The engine said nothing for {limit_s:g} seconds and was stopped; the next request starts it again."
+            ) from None
+        if not line.endswith(b"\n"):
+            raise EngineCrashed(await self._obituary())
+        return FROM_ENGINE.validate_json(line)
+
+    async def _obituary(self) -> str:
+        """Why the process ended, in words."""
+        assert self._process is not None
+        code = await self._process.wait()
+        if self._stderr:
+            await self._stderr
+        last = next((line for line in reversed(self._said) if line.strip()), "")
+        if code < 0:
+            how = f"by {signal.Signals(-code).name}"
+        else:
+            how = f"with status {code}" + (f": {last.strip()[:200]}" if last else "")
+        return f"The engine process ended {how}; the next request starts it again."
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        """Keep what the process writes to standard error, for the log and for its obituary."""
+        assert process.stderr is not None
+        while chunk := await process.stderr.read(65536):
+            for text in chunk.decode(errors="replace").splitlines():
+                self._said.append(text)
+                log.debug("engine: %s", text)
+
+
+def engine_command(name: str, soundfont: Path | None) -> tuple[str, ...]:
+    """The command line of an engine process; ``-P`` keeps the current folder out of its imports."""
+    command = (sys.executable, "-P", "-m", "bridge.engine_process", "--engine", name)
+    return (*command, "--soundfont", str(soundfont)) if soundfont else command
+
+
+def _shared_file(path: Path, request: GenerationRequest) -> Path:
+    try:
+        with path.open("wb") as file:
+            file.truncate(request.window.frames * CHANNELS * 4)
+    except OSError as error:
+        raise GeneratorError(f"No room for the audio in {path.parent}: {error.strerror}.") from None
+    return path
+
+
+def _read_audio(path: Path) -> Samples:
+    samples = np.fromfile(path, dtype=np.float32).reshape(-1, CHANNELS)
+    path.unlink()
+    return samples
+
+
+def _failure(code: str, message: str) -> SidemanError:
+    error = GeneratorError(message)
+    error.code = code  # type: ignore[misc]
+    return error

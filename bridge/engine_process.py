@@ -1,0 +1,183 @@
+"""The process that owns the engine (and, with neural engines, torch and the GPU).
+
+It is started by ``bridge.engine_client`` as ``python -m bridge.engine_process``. Lines of JSON come in on
+standard input and go out on what was standard output; finished audio is written into memory-mapped files
+that the daemon made. The process ends when its standard input ends, so it never outlives the daemon.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import numpy as np
+from pydantic import BaseModel
+
+from bridge.errors import Cancelled, SidemanError
+from bridge.making import Made, engine_versions, make_takes, open_engine
+from bridge.requests import (
+    TO_ENGINE,
+    Failed,
+    Finished,
+    GenerationRequest,
+    Progressed,
+    Ready,
+    Run,
+    Stop,
+    Stopped,
+    TakeMade,
+    line_of,
+)
+from models.generator import Generator, SketchChart
+
+PROGRESS_INTERVAL_S: Final = 0.05
+"""Progress is not sent more often than this."""
+
+
+class Inbox:
+    """Reads requests on a thread of its own, so that a stop reaches a running request."""
+
+    def __init__(self, stream: BinaryIO, on_end: Callable[[], None]) -> None:
+        self._stream = stream
+        self._on_end = on_end
+        self._runs: queue.SimpleQueue[Run] = queue.SimpleQueue()
+        self._stopped: set[str] = set()
+        self._thread = threading.Thread(target=self._read, name="inbox", daemon=True)
+        self._thread.start()
+
+    def runs(self) -> Iterator[Run]:
+        """Requests, in the order in which they came."""
+        while True:
+            yield self._runs.get()
+
+    def is_stopped(self, request_id: str) -> bool:
+        """Whether the request was told to stop."""
+        return request_id in self._stopped
+
+    def forget(self, request_id: str) -> None:
+        """The request has ended; its id may come again."""
+        self._stopped.discard(request_id)
+
+    def _read(self) -> None:
+        for line in self._stream:
+            message = TO_ENGINE.validate_json(line)
+            if isinstance(message, Stop):
+                self._stopped.add(message.id)
+            else:
+                self._runs.put(message)
+        self._on_end()
+
+
+class Worker:
+    """Runs requests one after the other and tells what becomes of them."""
+
+    def __init__(self, engine: Generator[SketchChart], send: Callable[[BaseModel], None], inbox: Inbox) -> None:
+        self._engine = engine
+        self._send = send
+        self._inbox = inbox
+
+    def serve(self) -> None:
+        """Work until the process ends."""
+        for run in self._inbox.runs():
+            self._send(self._run(run))
+            self._inbox.forget(run.request.id)
+
+    def _run(self, run: Run) -> Finished | Stopped | Failed:
+        request = run.request
+        try:
+            takes = make_takes(
+                self._engine,
+                request,
+                report=_throttled(lambda share: self._send(Progressed(id=request.id, share=share))),
+                cancelled=lambda: self._inbox.is_stopped(request.id),
+            )
+            for take, (made, path) in enumerate(zip(takes, run.audio, strict=True)):
+                _write_audio(made, path)
+                self._send(_take_made(request, take, made))
+        except Cancelled:
+            return Stopped(id=request.id)
+        except SidemanError as error:
+            return Failed(id=request.id, code=error.code, message=str(error))
+        except MemoryError:
+            return Failed(id=request.id, code="engine_failed", message="The engine ran out of memory: ask for fewer bars.")
+        return Finished(id=request.id)
+
+
+def _throttled(send: Callable[[float], None]) -> Callable[[float], None]:
+    last = 0.0
+
+    def report(share: float) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= PROGRESS_INTERVAL_S:
+            last = now
+            send(min(1.0, max(0.0, share)))
+
+    return report
+
+
+def _write_audio(made: Made, path: Path) -> None:
+    shared = np.memmap(path, dtype=np.float32, mode="r+", shape=made.mastered.samples.shape)
+    shared[:] = made.mastered.samples
+    del shared
+
+
+def _take_made(request: GenerationRequest, take: int, made: Made) -> TakeMade:
+    return TakeMade(
+        id=request.id,
+        take=take,
+        seed=request.controls[take].seed,
+        loudness_lufs=made.mastered.loudness_lufs,
+        peak_dbfs=made.mastered.peak_dbfs,
+        gain_db=made.mastered.gain_db,
+        limited_db=made.mastered.limited_db,
+        folded_s=made.mastered.folded_s,
+        notices=made.mastered.notices,
+        seconds_spent=made.seconds_spent,
+        versions=engine_versions(request.engine),
+    )
+
+
+def _private_output() -> BinaryIO:
+    """Standard output for messages alone: whatever else prints goes to standard error."""
+    descriptor = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return os.fdopen(descriptor, "wb", buffering=0)
+
+
+def main() -> int:
+    """Load the engine, say so, and work until standard input ends."""
+    parser = argparse.ArgumentParser(prog="bridge.engine_process", description=__doc__)
+    parser.add_argument("--engine", required=True)
+    parser.add_argument("--soundfont", type=Path)
+    options = parser.parse_args()
+    output = _private_output()
+    lock = threading.Lock()
+
+    def send(message: BaseModel) -> None:
+        with lock:
+            output.write(line_of(message))
+
+    inbox = Inbox(sys.stdin.buffer, on_end=lambda: os._exit(0))
+    try:
+        engine = open_engine(options.engine, soundfont=options.soundfont)
+    except SidemanError as error:
+        send(Failed(id="", code=error.code, message=str(error)))
+        return 1
+    send(Ready())
+    try:
+        Worker(engine, send, inbox).serve()
+    except (BrokenPipeError, KeyboardInterrupt):
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""The table of engines: their names, and whether they can run here."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Final
+
+from bridge.errors import EngineUnavailable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineInfo:
+    """One engine. ``missing`` says why it cannot run in this version; None where it can."""
+
+    name: str
+    summary: str
+    missing: str | None = None
+
+
+ENGINES: Final[dict[str, EngineInfo]] = {
+    info.name: info
+    for info in (
+        EngineInfo(name="sketch", summary="Plays the chart from a soundfont: no weights, no GPU."),
+        EngineInfo(
+            name="jasco",
+            summary="Flow matching from text, chords, drums and melody.",
+            missing="it is not part of this version yet",
+        ),
+        EngineInfo(
+            name="magnet",
+            summary="Masked token model from text.",
+            missing="it is not part of this version yet",
+        ),
+    )
+}
+
+
+def require_engine(name: str) -> EngineInfo:
+    """The engine of that name. Raises ``EngineUnavailable`` when there is none, or it cannot run here."""
+    info = ENGINES.get(name)
+    if info is None:
+        near = difflib.get_close_matches(name, ENGINES, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise EngineUnavailable(f"There is no engine {name[:64]!r}; the engines are {', '.join(ENGINES)}.{hint}")
+    if info.missing is not None:
+        raise EngineUnavailable(f"The engine {name} cannot run: {info.missing}. Use the engine sketch.")
+    return info

@@ -1,0 +1,121 @@
+"""Every error that a user can meet, in one tree.
+
+::
+
+    SidemanError                    midi/errors.py   code "failed"
+    ├── NotationError                                bad_notation
+    │   ├── ChordError                               bad_chord
+    │   ├── KeyNameError                             bad_key
+    │   ├── PatternError                             bad_pattern
+    │   ├── VoiceError                               bad_voice
+    │   └── MeterError                               bad_meter
+    ├── MidiFileError                                bad_midi_file
+    ├── GeneratorError              models/errors.py engine_failed
+    │   └── SoundfontError                           soundfont
+    ├── Cancelled                   models/errors.py cancelled
+    ├── HostError                   plugin_host/host.py  host
+    ├── ConfigError                 bridge/errors.py bad_config
+    ├── StartError                                   cannot_start
+    ├── ClipError                                    clip
+    │   └── DiskError                                disk
+    ├── RequestError                                 bad_request
+    │   ├── NothingToPlay                            nothing_to_play
+    │   ├── QueueFull                                queue_full
+    │   └── EngineUnavailable                        engine_unavailable
+    └── EngineCrashed                                engine_crashed
+
+``code`` is the second argument of ``/sideman/error``; the message is its third.
+"""
+
+from __future__ import annotations
+
+from midi.errors import (
+    ChordError,
+    KeyNameError,
+    MeterError,
+    MidiFileError,
+    NotationError,
+    PatternError,
+    SidemanError,
+    VoiceError,
+)
+from models.errors import Cancelled, GeneratorError, SoundfontError
+from plugin_host.host import HostError
+
+__all__ = [
+    "Cancelled",
+    "ChordError",
+    "ClipError",
+    "ConfigError",
+    "DiskError",
+    "EngineCrashed",
+    "EngineUnavailable",
+    "GeneratorError",
+    "HostError",
+    "KeyNameError",
+    "MeterError",
+    "MidiFileError",
+    "NotationError",
+    "NothingToPlay",
+    "PatternError",
+    "QueueFull",
+    "RequestError",
+    "SidemanError",
+    "SoundfontError",
+    "StartError",
+    "VoiceError",
+]
+
+
+class ConfigError(SidemanError):
+    """The configuration cannot be used; the message lists every mistake at once."""
+
+    code = "bad_config"
+
+
+class StartError(SidemanError):
+    """A part of the daemon that was asked for cannot start."""
+
+    code = "cannot_start"
+
+
+class ClipError(SidemanError):
+    """A clip cannot be made from the audio."""
+
+    code = "clip"
+
+
+class DiskError(ClipError):
+    """The clips folder cannot be written, or the disk is full."""
+
+    code = "disk"
+
+
+class RequestError(SidemanError):
+    """A request that cannot be taken on."""
+
+    code = "bad_request"
+
+
+class NothingToPlay(RequestError):
+    """The session holds nothing that the engine could play."""
+
+    code = "nothing_to_play"
+
+
+class QueueFull(RequestError):
+    """More requests wait than the queue holds."""
+
+    code = "queue_full"
+
+
+class EngineUnavailable(RequestError):
+    """The engine is known, but cannot run here."""
+
+    code = "engine_unavailable"
+
+
+class EngineCrashed(SidemanError):
+    """The engine process died or hung while it worked on a request."""
+
+    code = "engine_crashed"

@@ -1,0 +1,107 @@
+"""Making takes: the engine's audio, mastered to what the clip must be.
+
+This is what runs inside the engine process, and, for ``sideman render``, in the process of the command.
+"""
+
+from __future__ import annotations
+
+import functools
+import platform
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from bridge.engines import require_engine
+from bridge.errors import Cancelled, EngineUnavailable
+from bridge.mastering import Mastered, MasterSettings, master
+from bridge.requests import GenerationRequest
+from midi.chords import ChordSpan
+from midi.drums import DrumHit
+from midi.keys import Key, tonic_chord
+from midi.time import Beats, Bpm, TempoMap
+from models.generator import CancelCheck, Generator, Progress, SketchChart
+from models.sketch import SketchEngine
+
+Engine = Generator[SketchChart]
+
+ENGINE_PACKAGES: Final[dict[str, tuple[str, ...]]] = {
+    "sketch": ("midirenderer", "pretty_midi", "numpy", "scipy", "soxr", "pyloudnorm"),
+}
+"""The packages whose versions decide what an engine's clips sound like, bit for bit."""
+
+_FACTORIES: Final[dict[str, Callable[[Path | None], Engine]]] = {"sketch": SketchEngine}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Made:
+    """One take: its audio, and the seconds that it took."""
+
+    mastered: Mastered
+    seconds_spent: float
+
+
+def open_engine(name: str, *, soundfont: Path | None = None) -> Engine:
+    """The engine of that name, loaded and warm.
+
+    Raises ``EngineUnavailable`` for an engine that cannot run here, ``SoundfontError`` for a soundfont
+    that cannot be played.
+    """
+    require_engine(name)
+    if name not in _FACTORIES:
+        raise EngineUnavailable(f"The engine {name} cannot be made here.")
+    engine = _FACTORIES[name](soundfont)
+    _warm(engine)
+    return engine
+
+
+def make_takes(
+    engine: Engine, request: GenerationRequest, *, report: Progress, cancelled: CancelCheck
+) -> Iterator[Made]:
+    """The takes of a request, each as soon as it is finished and mastered.
+
+    Raises ``GeneratorError``, ``ClipError`` or ``Cancelled``.
+    """
+    window = request.window
+    settings = MasterSettings(
+        sample_rate_hz=window.sample_rate_hz,
+        frames=window.frames,
+        loudness_lufs=request.loudness_lufs,
+        ceiling_dbfs=request.ceiling_dbfs,
+    )
+    began = time.perf_counter()
+    for waveform in engine.generate(request.controls, report=report, cancelled=cancelled):
+        if cancelled():
+            raise Cancelled(f"The request {request.id} was cancelled.")
+        mastered = master(waveform, settings)
+        now = time.perf_counter()
+        yield Made(mastered=mastered, seconds_spent=now - began)
+        began = now
+
+
+@functools.cache
+def engine_versions(name: str) -> dict[str, str]:
+    """Versions of what an engine's audio depends on."""
+    versions = {package: metadata.version(package) for package in ENGINE_PACKAGES.get(name, ())}
+    return {"sideman": metadata.version("sideman"), "python": platform.python_version(), **versions}
+
+
+def _warm(engine: Engine) -> None:
+    """Make and master half a second of a small chart, so that the first clip does not pay for loading."""
+    bar = Beats(1.0)
+    chart = SketchChart(
+        tempo_map=TempoMap.constant(Bpm(120.0)),
+        start=Beats(0.0),
+        end=bar,
+        chords=(ChordSpan(start=Beats(0.0), end=bar, chord=tonic_chord(Key(tonic=0, mode="major"))),),
+        drums=(DrumHit(at=Beats(0.0), voice="kick", velocity=100),),
+        melody=(),
+        key=None,
+        prompt="",
+        seed=0,
+    )
+    settings = MasterSettings(sample_rate_hz=44100, frames=22050)
+    for waveform in engine.generate((chart,), report=lambda share: None, cancelled=lambda: False):
+        master(waveform, settings)

@@ -1,0 +1,100 @@
+"""``sideman render``: a clip from a MIDI file, without a daemon.
+
+It goes the same way as a clip over OSC: session state, plan, engine, mastering, clip and receipt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bridge.clips import Clip, ClipFolder
+from bridge.conditioning import AudioFormat, Notice, plan
+from bridge.config import Config
+from bridge.errors import RequestError
+from bridge.making import Made, make_takes, open_engine
+from bridge.receipts import TakeFacts, loop_tags, receipt_for
+from bridge.session import SessionState
+from midi.charts import ChordChart, DrumChart, MelodyChart
+from midi.files import Song, read_song
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderOptions:
+    """What is rendered: ``bars`` None means up to the end of the file; bars count from 1."""
+
+    file: Path
+    out: Path
+    bars: int | None = None
+    start_bar: int = 1
+    seed: int = 0
+    takes: int = 1
+    prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """The clips, and everything that was substituted or assumed."""
+
+    clips: tuple[Clip, ...]
+    notices: tuple[Notice, ...]
+
+
+def song_bars(song: Song) -> int:
+    """Bars that the song fills, at least one."""
+    last = song.tempo_map.bar_at(song.end)
+    return max(1, last.bar if last.offset > 1e-6 else last.bar - 1)
+
+
+def state_of_song(song: Song, options: RenderOptions, engine: str) -> SessionState:
+    """The session that the file stands for. Raises ``RequestError`` when the bars lie outside the file."""
+    length = song_bars(song)
+    if not 1 <= options.start_bar <= length:
+        raise RequestError(f"Bar {options.start_bar} is not in the file: it has {length} bars.")
+    return SessionState(
+        tempo_map=song.tempo_map,
+        tempo_said=True,
+        meter_said=True,
+        start=song.tempo_map.bar_start(options.start_bar),
+        key=song.key,
+        chords=ChordChart(changes=song.chord_changes, bars=length),
+        drums=DrumChart(hits=song.drums, bars=length),
+        melody=MelodyChart(notes=song.melody, bars=length),
+        prompt=options.prompt,
+        engine=engine,
+        bars=options.bars or length - options.start_bar + 1,
+        takes=options.takes,
+        seed=options.seed,
+    )
+
+
+def render(options: RenderOptions, config: Config, report: Callable[[float], None]) -> Rendered:
+    """Render the file into ``options.out``. ``report`` is told the share that is done. Raises ``SidemanError``."""
+    song = read_song(options.file)
+    state = state_of_song(song, options, config.engine.name)
+    planned = plan(state, request_id=_id_of(options.file), seed=options.seed, audio=_audio(config))
+    notices = (*(Notice(code="midi_file", message=text) for text in song.notices), *planned.notices)
+    folder = ClipFolder(options.out)
+    folder.prepare()
+    engine = open_engine(config.engine.name, soundfont=config.engine.soundfont)
+    request = planned.request
+    clips = []
+    for take, made in enumerate(make_takes(engine, request, report=report, cancelled=lambda: False)):
+        facts = TakeFacts.of(request, take, made)
+        notices = (*notices, *(Notice(code="mastering", message=text) for text in made.mastered.notices))
+        receipt = receipt_for(request, facts, state, notices, created_at=datetime.now(UTC))
+        clips.append(_write(folder, made, receipt, state, request))
+    report(1.0)
+    return Rendered(clips=tuple(clips), notices=notices)
+
+
+def _audio(config: Config) -> AudioFormat:
+    return config.clips.audio
+
+
+def _id_of(file: Path) -> str:
+    """A request id made of the file's name."""
+    kept = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "_-") else "-" for letter in file.stem)
+    return kept.strip("-")[:48] or "song"

@@ -1,0 +1,128 @@
+"""What the daemon asks of the engine process, and what it gets back.
+
+These types cross the process boundary as lines of JSON; audio goes beside them, in a memory-mapped file
+that the daemon owns.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from midi.time import Beats, Bpm, Meter, Seconds
+from models.generator import SketchChart
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+class Window(_Frozen):
+    """The stretch of the song that a clip covers, exact to the frame of the session's sample rate."""
+
+    start: Beats
+    end: Beats
+    bars: int
+    seconds: Seconds
+    sample_rate_hz: int
+    frames: int
+    bpm: Bpm
+    """Tempo at the start."""
+    meter: Meter
+    """Meter of the first bar."""
+
+
+class GenerationRequest(_Frozen):
+    """One request: the controls of each take, and what the clips must be."""
+
+    id: str
+    revision: int
+    engine: str
+    controls: tuple[SketchChart, ...]
+    window: Window
+    target: str = ""
+    loudness_lufs: float
+    ceiling_dbfs: float
+
+
+class Run(_Frozen):
+    """Begin a request. Take ``i`` goes to ``audio[i]``, float32 [frames, 2] in the machine's byte order."""
+
+    type: Literal["run"] = "run"
+    request: GenerationRequest
+    audio: tuple[Path, ...]
+
+
+class Stop(_Frozen):
+    """Stop the request with this id."""
+
+    type: Literal["stop"] = "stop"
+    id: str
+
+
+class Ready(_Frozen):
+    """The engine is loaded and warm."""
+
+    type: Literal["ready"] = "ready"
+
+
+class Progressed(_Frozen):
+    """The share of the request that is done."""
+
+    type: Literal["progressed"] = "progressed"
+    id: str
+    share: float
+
+
+class TakeMade(_Frozen):
+    """A finished take lies in its file."""
+
+    type: Literal["take"] = "take"
+    id: str
+    take: int
+    seed: int
+    loudness_lufs: float
+    peak_dbfs: float
+    gain_db: float
+    limited_db: float
+    folded_s: float
+    notices: tuple[str, ...]
+    seconds_spent: float
+    versions: dict[str, str]
+
+
+class Finished(_Frozen):
+    """Every take of the request is made."""
+
+    type: Literal["finished"] = "finished"
+    id: str
+
+
+class Stopped(_Frozen):
+    """The request was stopped as asked."""
+
+    type: Literal["stopped"] = "stopped"
+    id: str
+
+
+class Failed(_Frozen):
+    """The request, or the start of the engine when ``id`` is empty, failed."""
+
+    type: Literal["failed"] = "failed"
+    id: str
+    code: str
+    message: str
+
+
+ToEngine = Annotated[Run | Stop, Field(discriminator="type")]
+FromEngine = Annotated[Ready | Progressed | TakeMade | Finished | Stopped | Failed, Field(discriminator="type")]
+
+TO_ENGINE: Final[TypeAdapter[Run | Stop]] = TypeAdapter(ToEngine)
+FROM_ENGINE: Final[TypeAdapter[Ready | Progressed | TakeMade | Finished | Stopped | Failed]] = TypeAdapter(FromEngine)
+
+
+def line_of(message: BaseModel) -> bytes:
+    """A message as one line of JSON."""
+    return message.model_dump_json().encode() + b"\n"

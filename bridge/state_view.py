@@ -1,0 +1,57 @@
+"""The session as JSON: what ``/sideman/state`` answers. Chords, keys and patterns are written as they are sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bridge.session import SessionState
+from midi.chords import Progression, chord_label
+from midi.time import Seconds, TempoMap
+
+Json = dict[str, Any]
+
+
+def state_view(state: SessionState, now: Seconds) -> Json:
+    """The state as a tree of JSON values; positions are beats, and ``now`` is a monotonic time."""
+    position = state.position_at(now)
+    return {
+        "revision": state.revision,
+        "transport": {
+            "playing": state.transport.playing,
+            "position": position,
+            "tempo": state.tempo_map.bpm_at(position),
+            "meter": str(state.tempo_map.meter_of(state.tempo_map.bar_at(position).bar)),
+        },
+        **time_view(state.tempo_map),
+        "from": state.start,
+        "key": state.key.label if state.key else None,
+        "chords": progression_text(state.chords.progression),
+        "chord_changes": [{"beat": change.at, "chord": chord_label(change.chord)} for change in state.chords.changes],
+        "drums": {pattern.voice: pattern.text for pattern in state.drums.patterns},
+        "drum_hits": [{"beat": hit.at, "voice": hit.voice, "velocity": hit.velocity} for hit in state.drums.hits],
+        "melody": [
+            {"beat": note.at, "length": note.length, "pitch": note.pitch, "velocity": note.velocity}
+            for note in state.melody.notes
+        ],
+        "prompt": state.prompt,
+        "engine": state.engine,
+        "bars": state.bars,
+        "takes": state.takes,
+        "seed": -1 if state.seed is None else state.seed,
+        "target": state.target,
+    }
+
+
+def time_view(tempo_map: TempoMap) -> Json:
+    """The tempo map by beats and the meter map by bars."""
+    return {
+        "tempo_map": [{"beat": point.at, "bpm": point.bpm, "ramp": point.ramp} for point in tempo_map.tempos],
+        "meter_map": [{"bar": point.bar, "meter": str(point.meter)} for point in tempo_map.meters],
+    }
+
+
+def progression_text(progression: Progression | None) -> str | None:
+    """A progression in bar notation; None where there is none."""
+    if progression is None:
+        return None
+    return " | ".join(" ".join(chord_label(chord) for chord in bar) for bar in progression.bars)

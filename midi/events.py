@@ -1,0 +1,194 @@
+"""What a session can tell us, whatever it came through: OSC, MIDI, Link or a DAW's own dialect.
+
+Each event is a frozen value that ``bridge.session.reduce`` applies. Values are checked where they are
+made (the codec, the follower, the host), so an event that exists is one that makes musical sense.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from midi.chords import ChordChange, Progression
+from midi.drums import DrumHit, Pattern
+from midi.keys import Key
+from midi.melody import Note
+from midi.time import Beats, Bpm, Meter, MeterPoint, Seconds, TempoPoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transport:
+    """The DAW's transport as last heard; ``observed_at`` is a monotonic time."""
+
+    playing: bool
+    position: Beats
+    tempo: Bpm
+    meter: Meter
+    observed_at: Seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetTempo:
+    """A constant tempo, in the place of the whole tempo map."""
+
+    bpm: Bpm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddTempoPoint:
+    """A point of the tempo map."""
+
+    point: TempoPoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetMeter:
+    """A constant meter, in the place of the whole meter map."""
+
+    meter: Meter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddMeterPoint:
+    """A point of the meter map."""
+
+    point: MeterPoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetStart:
+    """The song beat at which clips begin."""
+
+    at: Beats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetKey:
+    """The key of the session."""
+
+    key: Key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play:
+    """The transport runs, from ``at`` where it is given, else from where it stands."""
+
+    at: Beats | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """The transport stands still."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locate:
+    """The transport is at a position."""
+
+    at: Beats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetChords:
+    """A whole progression, in the place of every chord before."""
+
+    progression: Progression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddChord:
+    """One chord change laid over the chart."""
+
+    change: ChordChange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClearChords:
+    """No chords."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPattern:
+    """One voice's grid pattern, in the place of that voice's pattern before."""
+
+    pattern: Pattern
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddHit:
+    """One drum stroke."""
+
+    hit: DrumHit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClearDrums:
+    """No drums."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddNote:
+    """One melody note."""
+
+    note: Note
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClearMelody:
+    """No melody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPrompt:
+    """The text description of the music wanted."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetEngine:
+    """The engine that makes clips."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetBars:
+    """The length of clips in bars."""
+
+    bars: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetTakes:
+    """The number of variations that one request makes."""
+
+    takes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetSeed:
+    """The seed of the next clips; None draws one for each request."""
+
+    seed: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestClip:
+    """Make a clip from the session as it is now; None lets the daemon choose the id."""
+
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestCancel:
+    """Cancel one request, or every one when no id is given."""
+
+    id: str | None = None
+
+
+SessionEvent = (
+    SetTempo | AddTempoPoint | SetMeter | AddMeterPoint | SetStart | SetKey | Play | Stop | Locate
+    | SetChords | AddChord | ClearChords | SetPattern | AddHit | ClearDrums | AddNote | ClearMelody
+    | SetPrompt | SetEngine | SetBars | SetTakes | SetSeed | RequestClip | RequestCancel
+)
+"""Everything that the reducer accepts."""

@@ -1,0 +1,23 @@
+"""Errors of engines; they hang in the tree drawn in ``bridge/errors.py``."""
+
+from __future__ import annotations
+
+from midi.errors import SidemanError
+
+
+class GeneratorError(SidemanError):
+    """An engine could not make the audio."""
+
+    code = "engine_failed"
+
+
+class SoundfontError(GeneratorError):
+    """No soundfont, or one that cannot be played."""
+
+    code = "soundfont"
+
+
+class Cancelled(SidemanError):
+    """The request was cancelled while it ran."""
+
+    code = "cancelled"

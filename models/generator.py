@@ -1,0 +1,75 @@
+"""What every engine takes and gives. Importing this module imports no torch.
+
+Controls are plain symbolic values that cross a process boundary as JSON. An engine turns a batch of
+them (the takes of one request) into waveforms, reports progress, and stops when it is asked to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from midi.chords import ChordSpan
+from midi.drums import DrumHit
+from midi.keys import Key
+from midi.melody import Note
+from midi.time import Beats, TempoMap
+
+Samples = npt.NDArray[np.float32]
+"""Audio, shape [frames, channels], full scale at 1.0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Waveform:
+    """Audio of shape [frames, channels] at a sample rate in Hz. Frame 0 is the start of the clip."""
+
+    samples: Samples
+    sample_rate_hz: int
+
+    @property
+    def frames(self) -> int:
+        """Number of sample frames."""
+        return int(self.samples.shape[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SketchChart:
+    """What the sketch engine plays: the song from ``start`` to ``end``, in absolute song beats.
+
+    ``chords`` cover the whole range without gaps (None where there is no chord), ``drums`` and
+    ``melody`` start inside it. All are sorted by time.
+    """
+
+    kind: Literal["sketch"] = "sketch"
+    tempo_map: TempoMap
+    start: Beats
+    end: Beats
+    chords: tuple[ChordSpan, ...]
+    drums: tuple[DrumHit, ...]
+    melody: tuple[Note, ...]
+    key: Key | None
+    prompt: str
+    seed: int
+
+
+Progress = Callable[[float], None]
+"""Told the share of the batch that is done, from 0 to 1."""
+CancelCheck = Callable[[], bool]
+"""Asked often; once it answers True the engine raises ``Cancelled``."""
+Controls = TypeVar("Controls", contravariant=True)
+
+
+class Generator(Protocol[Controls]):
+    """An engine: one waveform for each member of a batch, in order, as each is finished.
+
+    A waveform starts at the clip's first beat and lasts at least as long as the clip; what rings on
+    after the end is kept, for the clip writer to fold into the loop.
+    """
+
+    def generate(self, batch: Sequence[Controls], *, report: Progress, cancelled: CancelCheck) -> Iterator[Waveform]:
+        """Make the takes. Raises ``GeneratorError`` or ``Cancelled``."""
+        ...
