@@ -6,11 +6,14 @@ import json
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bridge.errors import SidemanError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 app = typer.Typer(
     name="sideman",
@@ -35,15 +38,20 @@ def main() -> None:
         sys.exit(1)
 
 
-def _progress(label: str) -> Any:
+def _progress(label: str) -> Progress:
     """A progress bar on standard error; nothing where that is no terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
     return Progress(
-        TextColumn(label), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn(),
-        console=console, disable=not console.is_terminal, transient=True,
+        TextColumn(label),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
     )
 
 
@@ -61,22 +69,22 @@ def _address(text: str | None) -> tuple[str | None, int | None]:
 
 @app.command()
 def serve(
-    osc: Annotated[Optional[str], typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 picks one.")] = None,
-    clips: Annotated[Optional[Path], typer.Option(metavar="DIR", help="Folder for clips and receipts.")] = None,
-    engine: Annotated[Optional[str], typer.Option(metavar="NAME", help="Engine that a session begins with.")] = None,
-    soundfont: Annotated[Optional[Path], typer.Option(metavar="FILE", help="Soundfont of the sketch engine.")] = None,
-    host: Annotated[Optional[str], typer.Option(metavar="NAME", help="DAW to place clips in.")] = None,
-    config: Annotated[Optional[Path], typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
+    osc: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 picks one.")] = None,
+    clips: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for clips and receipts.")] = None,
+    engine: Annotated[str | None, typer.Option(metavar="NAME", help="Engine that a session begins with.")] = None,
+    soundfont: Annotated[Path | None, typer.Option(metavar="FILE", help="Soundfont of the sketch engine.")] = None,
+    host: Annotated[str | None, typer.Option(metavar="NAME", help="DAW to place clips in.")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log to standard error.")] = False,
 ) -> None:
     """Run the daemon until it is stopped with Ctrl-C."""
+    listen_host, port = _address(osc)
     import asyncio
 
     from bridge.config import load_config
     from bridge.daemon import Daemon
 
     logging.basicConfig(level=logging.DEBUG if verbose else logging.ERROR, format="%(name)s: %(message)s")
-    listen_host, port = _address(osc)
     settings = load_config(
         config,
         {
@@ -91,7 +99,9 @@ def serve(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for clips, receipts and the picture.")] = Path("demo"),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for clips, receipts and the picture.")] = Path(
+        "demo"
+    ),
 ) -> None:
     """Play a bundled session into a daemon over OSC, as a DAW would, and draw what came back."""
     from bridge.demo import run_demo
@@ -109,24 +119,23 @@ def demo(
 @app.command()
 def render(
     file: Annotated[Path, typer.Argument(metavar="FILE.mid", help="MIDI file, format 0 or 1.")],
-    bars: Annotated[Optional[int], typer.Option(min=1, max=512, help="Length in bars; to the end when not given.")] = None,
+    bars: Annotated[int | None, typer.Option(min=1, max=512, help="Length in bars; to the end when not given.")] = None,
     start_bar: Annotated[int, typer.Option(min=1, help="First bar, counted from 1.")] = 1,
-    engine: Annotated[Optional[str], typer.Option(metavar="NAME", help="Engine.")] = None,
+    engine: Annotated[str | None, typer.Option(metavar="NAME", help="Engine.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed makes the same clip.")] = 0,
     takes: Annotated[int, typer.Option(min=1, max=16, help="Variations to make.")] = 1,
     prompt: Annotated[str, typer.Option(help="Text description of the music wanted.")] = "",
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the clip and its receipt.")] = Path(),
-    config: Annotated[Optional[Path], typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Make a clip from a MIDI file: chords from its markers or notes, drums from channel 10."""
     from bridge.config import load_config
-    from bridge.offline import RenderOptions, render as render_file
+    from bridge.offline import RenderOptions
+    from bridge.offline import render as render_file
 
     settings = load_config(config, {"engine": {"name": engine}})
-    options = RenderOptions(
-        file=file, out=out, bars=bars, start_bar=start_bar, seed=seed, takes=takes, prompt=prompt
-    )
+    options = RenderOptions(file=file, out=out, bars=bars, start_bar=start_bar, seed=seed, takes=takes, prompt=prompt)
     with _progress("Rendering") as bar:
         task = bar.add_task("render", total=1.0)
         result = render_file(options, settings, lambda share: bar.update(task, completed=share))

@@ -68,7 +68,11 @@ def plan(state: SessionState, *, request_id: str, seed: int, audio: AudioFormat)
     drums = state.drums.layout(state.tempo_map, window.start, window.end)
     melody = state.melody.notes_between(state.tempo_map, window.start, window.end)
     chords, assumed = _chords(state, window)
-    notices = [*_assumed_time(state), *assumed, *(Notice(code="pattern_fitted", message=text) for text in drums.notices)]
+    notices = [
+        *_assumed_time(state),
+        *assumed,
+        *(Notice(code="pattern_fitted", message=text) for text in drums.notices),
+    ]
     charts = tuple(
         SketchChart(
             tempo_map=state.tempo_map,
@@ -103,7 +107,8 @@ def plan_window(state: SessionState, audio: AudioFormat) -> Window:
     seconds = tempo_map.seconds_between(state.start, end)
     if seconds > MAX_CLIP:
         raise ClipTooLong(
-            f"{state.bars} bars last {seconds:.0f} seconds here, and a clip may last {MAX_CLIP:.0f}: ask for fewer bars."
+            f"{state.bars} bars last {seconds:.0f} seconds here, and a clip may last {MAX_CLIP:.0f}: "
+            "ask for fewer bars."
         )
     frames = round(audio.sample_rate_hz * seconds)
     if frames < 1:
@@ -141,4 +146,6 @@ def _chords(state: SessionState, window: Window) -> tuple[tuple[ChordSpan, ...],
         )
     chord = tonic_chord(state.key)
     message = f"Nothing but a key was sent; its own chord {chord.label} is played throughout."
-    return (ChordSpan(start=window.start, end=window.end, chord=chord),), [Notice(code="assumed_chord", message=message)]
+    return (ChordSpan(start=window.start, end=window.end, chord=chord),), [
+        Notice(code="assumed_chord", message=message)
+    ]

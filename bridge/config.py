@@ -155,5 +155,3 @@ def _suggestion(place: tuple[int | str, ...]) -> str:
         fields = getattr(annotation, "model_fields", {})
     near = difflib.get_close_matches(str(place[-1]), fields, n=1)
     return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(fields)}." if fields else ""
-
-

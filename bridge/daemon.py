@@ -20,14 +20,14 @@ from importlib import metadata
 
 from bridge import engine as jobs
 from bridge import osc_schema as osc
-from bridge.clips import Clip, ClipFolder
+from bridge.clip_facts import loop_tags, receipt_for
+from bridge.clips import Clip, ClipFolder, clip_file_name
 from bridge.conditioning import Notice, plan
 from bridge.config import Config
 from bridge.engine_client import EngineClient, TakeAudio, engine_command
 from bridge.errors import HostError, RequestError, SidemanError
 from bridge.hosts import require_host
 from bridge.osc_server import Client, OscServer
-from bridge.receipts import loop_tags, receipt_for
 from bridge.session import Cancel, Effect, Generate, SessionState, reduce
 from bridge.state_view import state_view
 from midi.drums import parse_pattern
@@ -170,6 +170,7 @@ class Daemon:
 
     def _generate(self, request_id: str, state: SessionState, client: Client) -> None:
         try:
+            clip_file_name(request_id, 0, 120.0, None)  # refuses an id that no file can be named after
             planned = plan(
                 state,
                 request_id=request_id,
@@ -228,10 +229,15 @@ class Daemon:
 
     def _write(self, job: jobs.Job[Order], take: TakeAudio) -> Clip:
         request, state = job.request, job.owner.state
-        receipt = receipt_for(request, take.facts, state, job.owner.notices, created_at=self._now())
-        return self.folder.write(
-            take.samples, tags=loop_tags(request.window, state.key), receipt=receipt
+        receipt = receipt_for(
+            request,
+            take.facts,
+            state,
+            job.owner.notices,
+            soundfont=self._config.engine.soundfont,
+            created_at=self._now(),
         )
+        return self.folder.write(take.samples, tags=loop_tags(request.window, state.key), receipt=receipt)
 
     async def _place(self, host: Host, job: jobs.Job[Order], clip: Clip) -> None:
         window = job.request.window

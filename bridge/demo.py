@@ -6,24 +6,19 @@ message, asks for clips, waits for them, and draws what was asked beside what ca
 
 from __future__ import annotations
 
-import queue
-import subprocess
-import sys
-import tempfile
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from bridge.demo_picture import draw_picture
-from bridge.errors import SidemanError, StartError
+from bridge.errors import SidemanError
 from bridge.osc_client import Heard, OscClient, read_script
+from bridge.spawned import spawned_daemon
 
 REQUEST_ID: Final = "demo"
-READY_LIMIT_S: Final = 60.0
+SESSION_LIMIT_S: Final = 10.0
 CLIP_LIMIT_S: Final = 300.0
 ENDS: Final = ("/sideman/done", "/sideman/cancelled", "/sideman/superseded", "/sideman/error")
 
@@ -43,7 +38,7 @@ def run_demo(out: Path, report: Callable[[float], None]) -> DemoResult:
 
     ``report`` is told the share of the clips that is done. Raises ``SidemanError``.
     """
-    with _daemon(out) as (host, port), OscClient(host, port) as client:
+    with spawned_daemon(out, "--host", "virtual") as daemon, OscClient(daemon.host, daemon.port) as client:
         _play_session(client)
         client.send("/sideman/generate", "s", REQUEST_ID)
         heard = []
@@ -60,7 +55,7 @@ def _play_session(client: OscClient) -> None:
     for address, types, arguments in read_script(script):
         client.send(address, types, *arguments)
     client.send("/sideman/ping")
-    for message in client.hear_until("/sideman/pong", "/sideman/error", within_s=READY_LIMIT_S):
+    for message in client.hear_until("/sideman/pong", "/sideman/error", within_s=SESSION_LIMIT_S):
         if message.address == "/sideman/error":
             raise SidemanError(f"The daemon did not take the demo session: {message.arguments[2]}")
 
@@ -78,39 +73,3 @@ def _result(out: Path, heard: list[Heard]) -> DemoResult:
         notices=tuple(str(message.arguments[2]) for message in heard if message.address == "/sideman/notice"),
         picture=picture,
     )
-
-
-@contextmanager
-def _daemon(clips: Path) -> Iterator[tuple[str, int]]:
-    """A daemon on a free port with the virtual DAW as its host; it is stopped at the end."""
-    with tempfile.TemporaryDirectory(prefix="sideman-demo-") as folder:
-        config = Path(folder) / "config.toml"
-        config.write_text("# The demo runs on the defaults.\n", encoding="utf-8")
-        command = [sys.executable, "-P", "-m", "bridge", "serve", "--osc", "127.0.0.1:0", "--host", "virtual"]
-        command += ["--clips", str(clips.resolve()), "--config", str(config)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None and process.stderr is not None
-            try:
-                yield _address(_first_line(process.stdout), process)
-            finally:
-                process.terminate()
-                process.communicate()
-
-
-def _first_line(stream: IO[str]) -> str:
-    """The daemon's first line; empty when it ended, or said nothing in time."""
-    lines: queue.Queue[str] = queue.Queue(maxsize=1)
-    threading.Thread(target=lambda: lines.put(stream.readline()), daemon=True).start()
-    try:
-        return lines.get(timeout=READY_LIMIT_S)
-    except queue.Empty:
-        return ""
-
-
-def _address(line: str, process: subprocess.Popen[str]) -> tuple[str, int]:
-    if not line.startswith("osc udp://"):
-        process.terminate()
-        _, said = process.communicate()
-        raise StartError(f"The daemon did not start. {said.strip() or 'It said nothing.'}")
-    host, _, port = line.removeprefix("osc udp://").strip().rpartition(":")
-    return host.strip("[]"), int(port)

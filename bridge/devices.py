@@ -47,7 +47,8 @@ def _audio() -> Iterator[str]:
     devices = sounddevice.query_devices()
     for device in devices:
         rate = round(device["default_samplerate"])
-        yield f"audio: {device['name']} ({device['max_input_channels']} in, {device['max_output_channels']} out, {rate} Hz)"
+        channels = f"{device['max_input_channels']} in, {device['max_output_channels']} out"
+        yield f"audio: {device['name']} ({channels}, {rate} Hz)"
     if not devices:
         yield "audio: no devices"
 

@@ -61,7 +61,9 @@ def _requirements() -> Iterator[tuple[str | None, Requirement]]:
     """The distribution's requirements, each with the extra that it belongs to."""
     for text in metadata.requires("sideman") or []:
         requirement = Requirement(text)
-        extra = next((name for name in EXTRAS if requirement.marker and f'extra == "{name}"' in str(requirement.marker)), None)
+        extra = next(
+            (name for name in EXTRAS if requirement.marker and f'extra == "{name}"' in str(requirement.marker)), None
+        )
         if extra or requirement.marker is None or "extra" not in str(requirement.marker):
             yield extra, requirement
 
@@ -78,9 +80,13 @@ def _package(extra: str | None, requirement: Requirement) -> Finding:
     try:
         version = metadata.version(requirement.name)
     except metadata.PackageNotFoundError:
-        return Finding(status="missing" if extra else "wrong", what=f"{requirement.name} is not installed", advice=advice)
+        return Finding(
+            status="missing" if extra else "wrong", what=f"{requirement.name} is not installed", advice=advice
+        )
     if not requirement.specifier.contains(version, prereleases=True):
-        return Finding(status="wrong", what=f"{requirement.name} {version} is not {requirement.specifier}", advice=advice)
+        return Finding(
+            status="wrong", what=f"{requirement.name} {version} is not {requirement.specifier}", advice=advice
+        )
     return Finding(status="ok", what=f"{requirement.name} {version}")
 
 

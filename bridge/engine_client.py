@@ -13,12 +13,13 @@ import signal
 import sys
 import tempfile
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 import numpy as np
+from pydantic import ValidationError
 
 from bridge.errors import Cancelled, EngineCrashed, GeneratorError, SidemanError, StartError
 from bridge.requests import (
@@ -56,10 +57,48 @@ class TakeAudio:
     samples: Samples
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Child:
+    """A process, its pipes, and what it said on standard error."""
+
+    process: asyncio.subprocess.Process
+    requests: asyncio.StreamWriter
+    answers: asyncio.StreamReader
+    said: deque[str]
+    listener: asyncio.Task[None]
+
+    @property
+    def alive(self) -> bool:
+        return self.process.returncode is None
+
+    def kill(self) -> None:
+        if self.alive:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+
+    async def end(self) -> None:
+        """Kill it if it still runs, and collect it."""
+        self.kill()
+        await self.process.wait()
+        self.requests.close()
+        await self.listener
+
+    async def obituary(self) -> str:
+        """Why the process ended, in words."""
+        code = await self.process.wait()
+        await self.listener
+        last = next((line.strip() for line in reversed(self.said) if line.strip()), "")
+        if code < 0:
+            how = f"by {signal.Signals(-code).name}"
+        else:
+            how = f"with status {code}" + (f": {last[:200]}" if last else "")
+        return f"The engine process ended {how}; the next request starts it again."
+
+
 class EngineRunner(Protocol):
     """What the job queue needs of an engine."""
 
-    def run(self, request: GenerationRequest, on_progress: Callable[[float], None]) -> AsyncIterator[TakeAudio]:
+    def run(self, request: GenerationRequest, on_progress: Callable[[float], None]) -> AsyncGenerator[TakeAudio, None]:
         """The takes of a request as they are made. Raises ``SidemanError`` when it fails or is stopped."""
         ...
 
@@ -74,9 +113,7 @@ class EngineClient:
     def __init__(self, command: Sequence[str], *, stall_s: float) -> None:
         self._command = tuple(command)
         self._stall_s = stall_s
-        self._process: asyncio.subprocess.Process | None = None
-        self._stderr: asyncio.Task[None] | None = None
-        self._said: deque[str] = deque(maxlen=40)
+        self._child: _Child | None = None
         self._starting = asyncio.Lock()
         self._running: str | None = None
         self._sent = False
@@ -87,36 +124,22 @@ class EngineClient:
     @property
     def pid(self) -> int | None:
         """Process id of the engine while it lives."""
-        return self._process.pid if self._alive and self._process else None
-
-    @property
-    def _alive(self) -> bool:
-        return self._process is not None and self._process.returncode is None
+        return self._child.process.pid if self._child and self._child.alive else None
 
     async def start(self) -> None:
         """Have a process that is loaded and warm. Raises ``SidemanError`` when there can be none."""
         async with self._starting:
-            if self._alive:
+            if self._child and self._child.alive:
                 return
             if self._closed:
                 raise StartError("The engine is closed.")
             await self._reap()
-            try:
-                self._process = await asyncio.create_subprocess_exec(
-                    *self._command,
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.PIPE,
-                    limit=LINE_LIMIT,
-                )
-            except OSError as error:
-                raise StartError(f"The engine process cannot be started: {error.strerror}.") from None
-            self._stderr = asyncio.create_task(self._listen(self._process))
-            await self._await_ready()
+            self._child = await _spawn(self._command)
+            await self._await_ready(self._child)
 
-    async def _await_ready(self) -> None:
+    async def _await_ready(self, child: _Child) -> None:
         try:
-            message = await self._receive(START_LIMIT_S)
+            message = await self._receive(child, START_LIMIT_S)
             if isinstance(message, Failed):
                 raise StartError(f"The engine cannot start: {message.message}")
             if not isinstance(message, Ready):
@@ -128,7 +151,9 @@ class EngineClient:
             await self._reap()
             raise
 
-    async def run(self, request: GenerationRequest, on_progress: Callable[[float], None]) -> AsyncIterator[TakeAudio]:
+    async def run(
+        self, request: GenerationRequest, on_progress: Callable[[float], None]
+    ) -> AsyncGenerator[TakeAudio, None]:
         """The takes of a request as they are made.
 
         ``on_progress`` is told the share that is done. Raises ``EngineCrashed``, ``Cancelled`` after
@@ -162,9 +187,9 @@ class EngineClient:
         if self._stop_asked:
             await self._send(Stop(id=run.request.id))
 
-    async def _takes(self, request_id: str, on_progress: Callable[[float], None]) -> AsyncIterator[TakeMade]:
-        while True:
-            message = await self._receive(self._stall_s)
+    async def _takes(self, request_id: str, on_progress: Callable[[float], None]) -> AsyncGenerator[TakeMade, None]:
+        while self._child:
+            message = await self._receive(self._child, self._stall_s)
             if isinstance(message, Ready) or message.id != request_id:
                 continue
             match message:
@@ -184,7 +209,7 @@ class EngineClient:
         if self._running != request_id:
             return
         self._stop_asked = True
-        if self._sent and self._alive:
+        if self._sent:
             with contextlib.suppress(EngineCrashed):
                 await self._send(Stop(id=request_id))
         if self._killer is None:
@@ -197,77 +222,77 @@ class EngineClient:
             async for _ in self._takes(request_id, lambda share: None):
                 pass
 
+    async def close(self) -> None:
+        """End the process; safe to call twice."""
+        self._closed = True
+        if self._child and self._child.alive:
+            self._child.requests.close()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._child.process.wait(), EXIT_GRACE_S)
+        await self._reap()
+
+    def _kill(self) -> None:
+        if self._child:
+            self._child.kill()
+
     def _disarm(self) -> None:
         if self._killer:
             self._killer.cancel()
             self._killer = None
 
-    async def close(self) -> None:
-        """End the process; safe to call twice."""
-        self._closed = True
-        if self._process and self._process.stdin and self._alive:
-            self._process.stdin.close()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), EXIT_GRACE_S)
-        await self._reap()
-
-    def _kill(self) -> None:
-        if self._process and self._alive:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-
     async def _reap(self) -> None:
-        """Kill what still runs and collect what has ended."""
-        self._kill()
-        if self._process:
-            await self._process.wait()
-            if self._process.stdin:
-                self._process.stdin.close()
-        if self._stderr:
-            await self._stderr
-        self._process = self._stderr = None
+        child, self._child = self._child, None
+        if child:
+            await child.end()
 
     async def _send(self, message: Run | Stop) -> None:
-        assert self._process is not None and self._process.stdin is not None
+        child = self._child
+        if child is None:
+            return
         try:
-            self._process.stdin.write(line_of(message))
-            await self._process.stdin.drain()
+            child.requests.write(line_of(message))
+            await child.requests.drain()
         except (BrokenPipeError, ConnectionResetError):
-            raise EngineCrashed(await self._obituary()) from None
+            raise EngineCrashed(await child.obituary()) from None
 
-    async def _receive(self, limit_s: float) -> Message:
-        assert self._process is not None and self._process.stdout is not None
+    async def _receive(self, child: _Child, limit_s: float) -> Message:
         try:
-            line = await asyncio.wait_for(self._process.stdout.readline(), limit_s)
+            line = await asyncio.wait_for(child.answers.readline(), limit_s)
         except TimeoutError:
-            self._kill()
+            child.kill()
             raise EngineCrashed(
                 f"The engine said nothing for {limit_s:g} seconds and was stopped; the next request starts it again."
             ) from None
         if not line.endswith(b"\n"):
-            raise EngineCrashed(await self._obituary())
-        return FROM_ENGINE.validate_json(line)
+            raise EngineCrashed(await child.obituary())
+        try:
+            return FROM_ENGINE.validate_json(line)
+        except ValidationError:
+            child.kill()
+            raise EngineCrashed(
+                f"The engine process said something that is no message ({line[:60]!r}) and was stopped."
+            ) from None
 
-    async def _obituary(self) -> str:
-        """Why the process ended, in words."""
-        assert self._process is not None
-        code = await self._process.wait()
-        if self._stderr:
-            await self._stderr
-        last = next((line for line in reversed(self._said) if line.strip()), "")
-        if code < 0:
-            how = f"by {signal.Signals(-code).name}"
-        else:
-            how = f"with status {code}" + (f": {last.strip()[:200]}" if last else "")
-        return f"The engine process ended {how}; the next request starts it again."
 
-    async def _listen(self, process: asyncio.subprocess.Process) -> None:
-        """Keep what the process writes to standard error, for the log and for its obituary."""
-        assert process.stderr is not None
-        while chunk := await process.stderr.read(65536):
-            for text in chunk.decode(errors="replace").splitlines():
-                self._said.append(text)
-                log.debug("engine: %s", text)
+async def _spawn(command: Sequence[str]) -> _Child:
+    pipe = asyncio.subprocess.PIPE
+    try:
+        process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, limit=LINE_LIMIT)
+    except OSError as error:
+        raise StartError(f"The engine process cannot be started: {error.strerror}.") from None
+    if process.stdin is None or process.stdout is None or process.stderr is None:
+        raise StartError("The engine process cannot be started: it has no pipes.")
+    said: deque[str] = deque(maxlen=40)
+    listener = asyncio.create_task(_listen(process.stderr, said), name="engine stderr")
+    return _Child(process=process, requests=process.stdin, answers=process.stdout, said=said, listener=listener)
+
+
+async def _listen(stream: asyncio.StreamReader, said: deque[str]) -> None:
+    """Keep what a process writes to standard error, for the log and for its obituary."""
+    while chunk := await stream.read(65536):
+        for text in chunk.decode(errors="replace").splitlines():
+            said.append(text)
+            log.debug("engine: %s", text)
 
 
 def engine_command(name: str, soundfont: Path | None) -> tuple[str, ...]:

@@ -21,18 +21,16 @@ import numpy as np
 from pydantic import BaseModel
 
 from bridge.errors import Cancelled, SidemanError
-from bridge.making import Made, engine_versions, make_takes, open_engine
+from bridge.making import Made, facts_of, make_takes, open_engine
 from bridge.requests import (
     TO_ENGINE,
     Failed,
     Finished,
-    GenerationRequest,
     Progressed,
     Ready,
     Run,
     Stop,
     Stopped,
-    TakeMade,
     line_of,
 )
 from models.generator import Generator, SketchChart
@@ -100,13 +98,17 @@ class Worker:
             )
             for take, (made, path) in enumerate(zip(takes, run.audio, strict=True)):
                 _write_audio(made, path)
-                self._send(_take_made(request, take, made))
+                self._send(facts_of(request, take, made))
         except Cancelled:
             return Stopped(id=request.id)
         except SidemanError as error:
             return Failed(id=request.id, code=error.code, message=str(error))
+        except OSError as error:
+            return Failed(id=request.id, code="engine_failed", message=f"The audio could not be handed over: {error}.")
         except MemoryError:
-            return Failed(id=request.id, code="engine_failed", message="The engine ran out of memory: ask for fewer bars.")
+            return Failed(
+                id=request.id, code="engine_failed", message="The engine ran out of memory: ask for fewer bars."
+            )
         return Finished(id=request.id)
 
 
@@ -127,22 +129,6 @@ def _write_audio(made: Made, path: Path) -> None:
     shared = np.memmap(path, dtype=np.float32, mode="r+", shape=made.mastered.samples.shape)
     shared[:] = made.mastered.samples
     del shared
-
-
-def _take_made(request: GenerationRequest, take: int, made: Made) -> TakeMade:
-    return TakeMade(
-        id=request.id,
-        take=take,
-        seed=request.controls[take].seed,
-        loudness_lufs=made.mastered.loudness_lufs,
-        peak_dbfs=made.mastered.peak_dbfs,
-        gain_db=made.mastered.gain_db,
-        limited_db=made.mastered.limited_db,
-        folded_s=made.mastered.folded_s,
-        notices=made.mastered.notices,
-        seconds_spent=made.seconds_spent,
-        versions=engine_versions(request.engine),
-    )
 
 
 def _private_output() -> BinaryIO:

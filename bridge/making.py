@@ -17,7 +17,7 @@ from typing import Final
 from bridge.engines import require_engine
 from bridge.errors import Cancelled, EngineUnavailable
 from bridge.mastering import Mastered, MasterSettings, master
-from bridge.requests import GenerationRequest
+from bridge.requests import GenerationRequest, TakeMade
 from midi.chords import ChordSpan
 from midi.drums import DrumHit
 from midi.keys import Key, tonic_chord
@@ -79,6 +79,24 @@ def make_takes(
         now = time.perf_counter()
         yield Made(mastered=mastered, seconds_spent=now - began)
         began = now
+
+
+def facts_of(request: GenerationRequest, take: int, made: Made) -> TakeMade:
+    """What there is to say about a take."""
+    mastered = made.mastered
+    return TakeMade(
+        id=request.id,
+        take=take,
+        seed=request.controls[take].seed,
+        loudness_lufs=mastered.loudness_lufs,
+        peak_dbfs=mastered.peak_dbfs,
+        gain_db=mastered.gain_db,
+        limited_db=mastered.limited_db,
+        folded_s=mastered.folded_s,
+        notices=mastered.notices,
+        seconds_spent=made.seconds_spent,
+        versions=engine_versions(request.engine),
+    )
 
 
 @functools.cache

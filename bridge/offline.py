@@ -6,16 +6,16 @@ It goes the same way as a clip over OSC: session state, plan, engine, mastering,
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bridge.clips import Clip, ClipFolder
-from bridge.conditioning import AudioFormat, Notice, plan
+from bridge.clip_facts import loop_tags, receipt_for
+from bridge.clips import Clip, ClipFolder, clip_file_name
+from bridge.conditioning import Notice, plan
 from bridge.config import Config
-from bridge.errors import RequestError
-from bridge.making import Made, make_takes, open_engine
-from bridge.receipts import TakeFacts, loop_tags, receipt_for
+from bridge.errors import ClipError, RequestError
+from bridge.making import facts_of, make_takes, open_engine
 from bridge.session import SessionState
 from midi.charts import ChordChart, DrumChart, MelodyChart
 from midi.files import Song, read_song
@@ -40,6 +40,13 @@ class Rendered:
 
     clips: tuple[Clip, ...]
     notices: tuple[Notice, ...]
+
+    def view(self) -> dict[str, object]:
+        """The result as JSON values."""
+        clips = [
+            {**asdict(clip), "path": str(clip.path), "receipt_path": str(clip.receipt_path)} for clip in self.clips
+        ]
+        return {"clips": clips, "notices": [asdict(notice) for notice in self.notices]}
 
 
 def song_bars(song: Song) -> int:
@@ -74,27 +81,30 @@ def render(options: RenderOptions, config: Config, report: Callable[[float], Non
     """Render the file into ``options.out``. ``report`` is told the share that is done. Raises ``SidemanError``."""
     song = read_song(options.file)
     state = state_of_song(song, options, config.engine.name)
-    planned = plan(state, request_id=_id_of(options.file), seed=options.seed, audio=_audio(config))
+    planned = plan(state, request_id=_id_of(options.file), seed=options.seed, audio=config.clips.audio)
     notices = (*(Notice(code="midi_file", message=text) for text in song.notices), *planned.notices)
     folder = ClipFolder(options.out)
     folder.prepare()
     engine = open_engine(config.engine.name, soundfont=config.engine.soundfont)
-    request = planned.request
-    clips = []
+    request, soundfont = planned.request, config.engine.soundfont
+    clips: list[Clip] = []
+    mastering: list[Notice] = []
     for take, made in enumerate(make_takes(engine, request, report=report, cancelled=lambda: False)):
-        facts = TakeFacts.of(request, take, made)
-        notices = (*notices, *(Notice(code="mastering", message=text) for text in made.mastered.notices))
-        receipt = receipt_for(request, facts, state, notices, created_at=datetime.now(UTC))
-        clips.append(_write(folder, made, receipt, state, request))
+        facts = facts_of(request, take, made)
+        mastering += [Notice(code="mastering", message=text) for text in facts.notices]
+        receipt = receipt_for(request, facts, state, notices, soundfont=soundfont, created_at=datetime.now(UTC))
+        tags = loop_tags(request.window, state.key)
+        clips.append(folder.write(made.mastered.samples, tags=tags, receipt=receipt))
     report(1.0)
-    return Rendered(clips=tuple(clips), notices=notices)
-
-
-def _audio(config: Config) -> AudioFormat:
-    return config.clips.audio
+    return Rendered(clips=tuple(clips), notices=(*notices, *mastering))
 
 
 def _id_of(file: Path) -> str:
-    """A request id made of the file's name."""
+    """A request id made of the file's name, or ``song`` where no file could be named after that."""
     kept = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "_-") else "-" for letter in file.stem)
-    return kept.strip("-")[:48] or "song"
+    request_id = kept.strip("-")[:48]
+    try:
+        clip_file_name(request_id, 0, 120.0, None)
+    except ClipError:
+        return "song"
+    return request_id

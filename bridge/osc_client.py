@@ -28,7 +28,7 @@ class Heard:
     """A message that came back."""
 
     address: str
-    arguments: tuple[ArgValue, ...]
+    arguments: tuple[float | str, ...]
 
 
 def datagram(address: str, types: str, *arguments: ArgValue) -> bytes:
@@ -76,7 +76,11 @@ class OscClient:
 
     def send(self, address: str, types: str = "", *arguments: ArgValue) -> None:
         """Send one message."""
-        self._socket.send(datagram(address, types, *arguments))
+        self.send_raw(datagram(address, types, *arguments))
+
+    def send_raw(self, packet: bytes) -> None:
+        """Send a datagram as it is."""
+        self._socket.send(packet)
 
     def hear(self, within_s: float) -> Heard:
         """The next message. Raises ``NoAnswer`` when none comes in time."""
@@ -87,7 +91,8 @@ class OscClient:
             raise NoAnswer(f"The daemon did not answer within {within_s:g} seconds.") from None
         except ConnectionRefusedError:
             raise NoAnswer("The daemon is not there any more.") from None
-        return Heard(address=message.address, arguments=tuple(message.params))
+        arguments = tuple(value if isinstance(value, float | int) else str(value) for value in message.params)
+        return Heard(address=message.address, arguments=arguments)
 
     def hear_until(self, *addresses: str, within_s: float) -> Iterator[Heard]:
         """Messages as they come, the last of them one of ``addresses``. Raises ``NoAnswer``."""

@@ -7,9 +7,9 @@ be used raises ``SidemanError`` and the state that the caller holds stays as it 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from functools import singledispatch
+from typing import Final
 
 from bridge.engines import require_engine
 from bridge.errors import RequestError
@@ -31,22 +31,31 @@ class TooMany(RequestError):
     code = "too_many"
 
 
+STANDING: Final = ev.Transport(
+    playing=False, position=Beats(0.0), tempo=DEFAULT_BPM, meter=FOUR_FOUR, observed_at=Seconds(0.0)
+)
+"""The transport before anything was heard."""
+NO_CHORDS: Final = ChordChart()
+NO_DRUMS: Final = DrumChart()
+NO_MELODY: Final = MelodyChart()
+DEFAULT_TIME: Final = TempoMap()
+SONG_START: Final = Beats(0.0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionState:
     """All that a clip is made from. ``revision`` rises with every change that alters the music."""
 
     revision: int = 0
-    transport: ev.Transport = ev.Transport(
-        playing=False, position=Beats(0.0), tempo=DEFAULT_BPM, meter=FOUR_FOUR, observed_at=Seconds(0.0)
-    )
-    tempo_map: TempoMap = TempoMap()
+    transport: ev.Transport = STANDING
+    tempo_map: TempoMap = DEFAULT_TIME
     tempo_said: bool = False
     meter_said: bool = False
-    start: Beats = Beats(0.0)
+    start: Beats = SONG_START
     key: Key | None = None
-    chords: ChordChart = ChordChart()
-    drums: DrumChart = DrumChart()
-    melody: MelodyChart = MelodyChart()
+    chords: ChordChart = NO_CHORDS
+    drums: DrumChart = NO_DRUMS
+    melody: MelodyChart = NO_MELODY
     prompt: str = ""
     engine: str = "sketch"
     bars: int = 4
@@ -80,7 +89,6 @@ class Cancel:
 
 Effect = Generate | Cancel
 Reduced = tuple[SessionState, tuple[Effect, ...]]
-E_contra = TypeVar("E_contra", contravariant=True)
 
 
 def reduce(state: SessionState, event: ev.SessionEvent, now: Seconds) -> Reduced:
@@ -94,7 +102,7 @@ def reduce(state: SessionState, event: ev.SessionEvent, now: Seconds) -> Reduced
         return state, (Cancel(id=event.id),)
     if isinstance(event, ev.Play | ev.Stop | ev.Locate):
         return _moved(state, event, now), ()
-    changed = _CHANGES[type(event)](state, event)
+    changed = _change(event, state)
     if changed == state:
         return state, ()
     if changed.tempo_map is not state.tempo_map:
@@ -137,70 +145,115 @@ def _bounded(count: int, limit: int, what: str, clear: str) -> None:
         raise TooMany(f"The session holds {limit} {what} already; send {clear} to begin anew.")
 
 
-def _set_tempo(state: SessionState, event: ev.SetTempo) -> SessionState:
+@singledispatch
+def _change(event: ev.SessionEvent, state: SessionState) -> SessionState:
+    """The music after one event; the transport and requests are handled by ``reduce`` itself."""
+    raise TypeError(f"{type(event).__name__} is not an event that changes the music")
+
+
+@_change.register
+def _(event: ev.SetTempo, state: SessionState) -> SessionState:
     point = TempoPoint(at=Beats(0.0), bpm=event.bpm)
     return replace(state, tempo_map=TempoMap(tempos=(point,), meters=state.tempo_map.meters), tempo_said=True)
 
 
-def _add_tempo_point(state: SessionState, event: ev.AddTempoPoint) -> SessionState:
+@_change.register
+def _(event: ev.AddTempoPoint, state: SessionState) -> SessionState:
     tempo_map = state.tempo_map.with_tempo(event.point)
     _bounded(len(tempo_map.tempos), MAX_POINTS, "tempo points", "/sideman/tempo")
     return replace(state, tempo_map=tempo_map, tempo_said=True)
 
 
-def _set_meter(state: SessionState, event: ev.SetMeter) -> SessionState:
+@_change.register
+def _(event: ev.SetMeter, state: SessionState) -> SessionState:
     point = MeterPoint(bar=1, meter=event.meter)
     return replace(state, tempo_map=TempoMap(tempos=state.tempo_map.tempos, meters=(point,)), meter_said=True)
 
 
-def _add_meter_point(state: SessionState, event: ev.AddMeterPoint) -> SessionState:
+@_change.register
+def _(event: ev.AddMeterPoint, state: SessionState) -> SessionState:
     tempo_map = state.tempo_map.with_meter(event.point)
     _bounded(len(tempo_map.meters), MAX_POINTS, "meter changes", "/sideman/meter")
     return replace(state, tempo_map=tempo_map, meter_said=True)
 
 
-def _add_chord(state: SessionState, event: ev.AddChord) -> SessionState:
+@_change.register
+def _(event: ev.SetStart, state: SessionState) -> SessionState:
+    return replace(state, start=event.at)
+
+
+@_change.register
+def _(event: ev.SetKey, state: SessionState) -> SessionState:
+    return replace(state, key=event.key)
+
+
+@_change.register
+def _(event: ev.SetChords, state: SessionState) -> SessionState:
+    return replace(state, chords=ChordChart(progression=event.progression))
+
+
+@_change.register
+def _(event: ev.AddChord, state: SessionState) -> SessionState:
     chords = state.chords.with_change(event.change)
     _bounded(len(chords.changes), MAX_POINTS, "chord changes", "/sideman/chords/clear")
     return replace(state, chords=chords)
 
 
-def _add_hit(state: SessionState, event: ev.AddHit) -> SessionState:
+@_change.register
+def _(event: ev.ClearChords, state: SessionState) -> SessionState:
+    return replace(state, chords=NO_CHORDS)
+
+
+@_change.register
+def _(event: ev.SetPattern, state: SessionState) -> SessionState:
+    return replace(state, drums=state.drums.with_pattern(event.pattern))
+
+
+@_change.register
+def _(event: ev.AddHit, state: SessionState) -> SessionState:
     drums = state.drums.with_hit(event.hit)
     _bounded(len(drums.hits), MAX_NOTES, "drum hits", "/sideman/drums/clear")
     return replace(state, drums=drums)
 
 
-def _add_note(state: SessionState, event: ev.AddNote) -> SessionState:
+@_change.register
+def _(event: ev.ClearDrums, state: SessionState) -> SessionState:
+    return replace(state, drums=NO_DRUMS)
+
+
+@_change.register
+def _(event: ev.AddNote, state: SessionState) -> SessionState:
     melody = state.melody.with_note(event.note)
     _bounded(len(melody.notes), MAX_NOTES, "melody notes", "/sideman/melody/clear")
     return replace(state, melody=melody)
 
 
-def _set_engine(state: SessionState, event: ev.SetEngine) -> SessionState:
+@_change.register
+def _(event: ev.ClearMelody, state: SessionState) -> SessionState:
+    return replace(state, melody=NO_MELODY)
+
+
+@_change.register
+def _(event: ev.SetPrompt, state: SessionState) -> SessionState:
+    return replace(state, prompt=event.text)
+
+
+@_change.register
+def _(event: ev.SetEngine, state: SessionState) -> SessionState:
     require_engine(event.name)
     return replace(state, engine=event.name)
 
 
-_CHANGES: Final[dict[type, Callable[[SessionState, ev.SessionEvent], SessionState]]] = {
-    ev.SetTempo: _set_tempo,
-    ev.AddTempoPoint: _add_tempo_point,
-    ev.SetMeter: _set_meter,
-    ev.AddMeterPoint: _add_meter_point,
-    ev.SetStart: lambda state, event: replace(state, start=event.at),
-    ev.SetKey: lambda state, event: replace(state, key=event.key),
-    ev.SetChords: lambda state, event: replace(state, chords=ChordChart(progression=event.progression)),
-    ev.AddChord: _add_chord,
-    ev.ClearChords: lambda state, event: replace(state, chords=ChordChart()),
-    ev.SetPattern: lambda state, event: replace(state, drums=state.drums.with_pattern(event.pattern)),
-    ev.AddHit: _add_hit,
-    ev.ClearDrums: lambda state, event: replace(state, drums=DrumChart()),
-    ev.AddNote: _add_note,
-    ev.ClearMelody: lambda state, event: replace(state, melody=MelodyChart()),
-    ev.SetPrompt: lambda state, event: replace(state, prompt=event.text),
-    ev.SetEngine: _set_engine,
-    ev.SetBars: lambda state, event: replace(state, bars=event.bars),
-    ev.SetTakes: lambda state, event: replace(state, takes=event.takes),
-    ev.SetSeed: lambda state, event: replace(state, seed=event.seed),
-}
-"""What each event does to the music; the transport and requests are handled by ``reduce`` itself."""
+@_change.register
+def _(event: ev.SetBars, state: SessionState) -> SessionState:
+    return replace(state, bars=event.bars)
+
+
+@_change.register
+def _(event: ev.SetTakes, state: SessionState) -> SessionState:
+    return replace(state, takes=event.takes)
+
+
+@_change.register
+def _(event: ev.SetSeed, state: SessionState) -> SessionState:
+    return replace(state, seed=event.seed)

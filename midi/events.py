@@ -187,8 +187,29 @@ class RequestCancel:
 
 
 SessionEvent = (
-    SetTempo | AddTempoPoint | SetMeter | AddMeterPoint | SetStart | SetKey | Play | Stop | Locate
-    | SetChords | AddChord | ClearChords | SetPattern | AddHit | ClearDrums | AddNote | ClearMelody
-    | SetPrompt | SetEngine | SetBars | SetTakes | SetSeed | RequestClip | RequestCancel
+    SetTempo
+    | AddTempoPoint
+    | SetMeter
+    | AddMeterPoint
+    | SetStart
+    | SetKey
+    | Play
+    | Stop
+    | Locate
+    | SetChords
+    | AddChord
+    | ClearChords
+    | SetPattern
+    | AddHit
+    | ClearDrums
+    | AddNote
+    | ClearMelody
+    | SetPrompt
+    | SetEngine
+    | SetBars
+    | SetTakes
+    | SetSeed
+    | RequestClip
+    | RequestCancel
 )
 """Everything that the reducer accepts."""

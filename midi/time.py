@@ -76,7 +76,9 @@ class TempoPoint:
 
     def __post_init__(self) -> None:
         if not MIN_BPM <= self.bpm <= MAX_BPM:
-            raise NotationError(f"A tempo of {self.bpm:g} is outside {MIN_BPM:g} to {MAX_BPM:g} quarter notes a minute.")
+            raise NotationError(
+                f"A tempo of {self.bpm:g} is outside {MIN_BPM:g} to {MAX_BPM:g} quarter notes a minute."
+            )
         if not (math.isfinite(self.at) and self.at >= 0):
             raise NotationError(f"A tempo point at beat {self.at:g} is before the start of the song.")
 

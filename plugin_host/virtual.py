@@ -82,7 +82,9 @@ class VirtualHost:
         if not self.started:
             raise HostError("The virtual DAW is not running; the clip stays where it was written.")
         clip = await asyncio.to_thread(_read_clip, placement)
-        track = self.tracks.setdefault(placement.target or self.default_track, Track(name=placement.target or self.default_track))
+        track = self.tracks.setdefault(
+            placement.target or self.default_track, Track(name=placement.target or self.default_track)
+        )
         slot = track.first_empty()
         track.slots[slot] = clip
         return f"track {track.name}, slot {slot + 1}"

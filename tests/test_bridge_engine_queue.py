@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,9 @@ class Stage:
         self.delivery_failure: SidemanError | None = None
         self.ended = asyncio.Condition()
 
-    async def run(self, request: GenerationRequest, on_progress: Callable[[float], None]) -> AsyncIterator[TakeAudio]:
+    async def run(
+        self, request: GenerationRequest, on_progress: Callable[[float], None]
+    ) -> AsyncGenerator[TakeAudio, None]:
         self.entered.set()
         await self.gate.wait()
         if request.id in self.stopped:

@@ -1,0 +1,87 @@
+"""What is written down about a clip: its receipt, and the tags inside its WAV file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from bridge.conditioning import Notice
+from bridge.receipt_schema import AudioWindow, ChordAsked, ChordUsed, Receipt
+from bridge.requests import GenerationRequest, TakeMade, Window
+from bridge.session import SessionState
+from bridge.wav import LoopTags
+from midi.chords import ChordSpan, chord_label
+from midi.keys import Key
+from midi.time import Seconds
+
+MIDDLE_C: Final = 60
+DEFAULT_SOUNDFONT: Final = ("TimGM6mb.sf2, inside the package pretty_midi", "GPL-2.0-only")
+"""The soundfont that the sketch engine plays when none is named, and its licence."""
+
+
+def receipt_for(
+    request: GenerationRequest,
+    facts: TakeMade,
+    state: SessionState,
+    notices: Sequence[Notice],
+    *,
+    soundfont: Path | None,
+    created_at: datetime,
+) -> Receipt:
+    """The receipt of one take. ``state`` is the session as it was when the request was made."""
+    window, controls = request.window, request.controls[facts.take]
+    name, licence = (soundfont.name, "as the user's own file says") if soundfont else DEFAULT_SOUNDFONT
+    return Receipt(
+        engine=request.engine,
+        soundfont=name,
+        soundfont_licence=licence,
+        request_id=request.id,
+        take=facts.take,
+        seed=facts.seed,
+        prompt=controls.prompt,
+        target=request.target,
+        bpm=window.bpm,
+        tempo=state.tempo_map.tempos,
+        meter=state.tempo_map.meters,
+        key=state.key,
+        start=window.start,
+        bars=window.bars,
+        chords_asked=tuple(ChordAsked(start=span.start, label=_as_asked(span)) for span in controls.chords),
+        chords_used=tuple(
+            ChordUsed(start_s=state.tempo_map.seconds_between(window.start, span.start), label=chord_label(span.chord))
+            for span in controls.chords
+        ),
+        drums=controls.drums,
+        melody=controls.melody,
+        windows=(AudioWindow(start_s=Seconds(0.0), duration_s=window.seconds),),
+        sample_rate_hz=window.sample_rate_hz,
+        frames=window.frames,
+        seconds=window.seconds,
+        loudness_lufs=facts.loudness_lufs,
+        peak_dbfs=facts.peak_dbfs,
+        gain_db=facts.gain_db,
+        limited_db=facts.limited_db,
+        folded_s=Seconds(facts.folded_s),
+        versions=facts.versions,
+        seconds_spent=facts.seconds_spent,
+        created_at=created_at.isoformat(timespec="seconds"),
+        notices=(*notices, *(Notice(code="mastering", message=text) for text in facts.notices)),
+    )
+
+
+def loop_tags(window: Window, key: Key | None) -> LoopTags:
+    """The tags of a clip; the root note is the key's tonic from middle C up."""
+    return LoopTags(
+        bpm=window.bpm,
+        beats=max(1, round(window.end - window.start)),
+        meter=window.meter,
+        root_note=None if key is None else MIDDLE_C + key.tonic,
+        frames=window.frames,
+        sample_rate_hz=window.sample_rate_hz,
+    )
+
+
+def _as_asked(span: ChordSpan) -> str:
+    return span.chord.text if span.chord and span.chord.text else chord_label(span.chord)

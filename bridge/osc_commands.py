@@ -1,0 +1,130 @@
+"""What messages become: commands, and how they are made from arguments that are in range.
+
+A command is an event of the session (``midi/events.py``) or one of the values here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from bridge.osc_arguments import Value
+from bridge.time_tags import TimeTag
+from midi import events as ev
+from midi.chords import ChordChange, parse_chord
+from midi.drums import STEP_VELOCITIES, DrumHit, parse_steps, voice_named, voice_of_note
+from midi.melody import Note
+from midi.time import Beats, Bpm, Meter, MeterPoint, TempoPoint
+
+DEFAULT_VELOCITY: Final = STEP_VELOCITIES["x"]
+"""The velocity of hits and notes that are sent without one: that of an ``x`` in the grid."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ping:
+    """Is the daemon there?"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscribe:
+    """Send broadcasts to this address too; None is the sender's own host or port."""
+
+    host: str | None = None
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsubscribe:
+    """Send no more broadcasts to this address; None is the sender's own host or port."""
+
+    host: str | None = None
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskState:
+    """What is the session?"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridPattern:
+    """A drum pattern as text, of a voice of the table. Its length is judged against the session's meter map."""
+
+    voice: str
+    text: str
+
+
+Command = ev.SessionEvent | GridPattern | Ping | Subscribe | Unsubscribe | AskState
+"""Everything that the table's addresses become."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreign:
+    """A message to an address that is not in the table: the DAW's dialect may know it. ``due`` None is now."""
+
+    due: TimeTag | None = None
+    address: str
+    arguments: tuple[Value, ...]
+
+
+# Commands from arguments
+
+
+def subscribe(*place: str | int) -> Subscribe:
+    """Subscribe the sender, a port of its host, or a host and port."""
+    host, port = _place(*place)
+    return Subscribe(host=host, port=port)
+
+
+def unsubscribe(*place: str | int) -> Unsubscribe:
+    """Unsubscribe the sender, a port of its host, or a host and port."""
+    host, port = _place(*place)
+    return Unsubscribe(host=host, port=port)
+
+
+def _place(*place: str | int) -> tuple[str | None, int | None]:
+    host = next((part for part in place if isinstance(part, str)), None)
+    port = next((part for part in place if isinstance(part, int)), None)
+    return host, port
+
+
+def tempo_point(beat: float, bpm: float, ramp: int = 0) -> ev.AddTempoPoint:
+    """A point of the tempo map."""
+    return ev.AddTempoPoint(point=TempoPoint(at=Beats(beat), bpm=Bpm(bpm), ramp=bool(ramp)))
+
+
+def meter(numerator: int, denominator: int) -> ev.SetMeter:
+    """A constant meter. Raises ``MeterError``."""
+    return ev.SetMeter(meter=Meter(numerator=numerator, denominator=denominator))
+
+
+def meter_point(bar: int, numerator: int, denominator: int) -> ev.AddMeterPoint:
+    """A point of the meter map. Raises ``MeterError``."""
+    return ev.AddMeterPoint(point=MeterPoint(bar=bar, meter=Meter(numerator=numerator, denominator=denominator)))
+
+
+def play(beat: float | None = None) -> ev.Play:
+    """The transport runs, from a beat or from where it stands."""
+    return ev.Play(at=None if beat is None else Beats(beat))
+
+
+def chord(label: str, beat: float) -> ev.AddChord:
+    """One chord change. Raises ``ChordError``."""
+    return ev.AddChord(change=ChordChange(at=Beats(beat), chord=parse_chord(label)))
+
+
+def grid_pattern(voice: str, pattern: str) -> GridPattern:
+    """A drum pattern whose voice and steps are read. Raises ``VoiceError`` and ``PatternError``."""
+    name = voice_named(voice).name
+    parse_steps(name, pattern)
+    return GridPattern(voice=name, text=pattern)
+
+
+def hit(note: int, beat: float, velocity: int = DEFAULT_VELOCITY) -> ev.AddHit:
+    """A drum stroke of a General MIDI note. Raises ``VoiceError``."""
+    return ev.AddHit(hit=DrumHit(at=Beats(beat), voice=voice_of_note(note).name, velocity=velocity))
+
+
+def note(pitch: int, beat: float, length: float, velocity: int = DEFAULT_VELOCITY) -> ev.AddNote:
+    """A melody note."""
+    return ev.AddNote(note=Note(at=Beats(beat), length=Beats(length), pitch=pitch, velocity=velocity))

@@ -1,0 +1,235 @@
+"""The table of everything the daemon sends: one frozen value and one row for each address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from bridge.osc_arguments import Argument, Real, Text, Whole
+from midi.time import MAX_BPM, MIN_BPM
+
+MAX_MESSAGE_CHARACTERS: Final = 16384
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pong:
+    """The daemon is there, in this version."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscribed:
+    """Broadcasts go to this address from now on."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A request waits for its turn, made from the session at ``revision``."""
+
+    id: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressReply:
+    """The share of a request that is done, from 0 to 1."""
+
+    id: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipReply:
+    """A clip lies on disk."""
+
+    id: str
+    take: int
+    bars: int
+    path: str
+    sample_rate_hz: int
+    seconds: float
+    tempo: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedReply:
+    """The DAW took a clip."""
+
+    id: str
+    take: int
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoneReply:
+    """A request is finished."""
+
+    id: str
+    clips: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelledReply:
+    """A request was cancelled."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupersededReply:
+    """A request was dropped before it began, for a newer one."""
+
+    id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeReply:
+    """Something was substituted or assumed."""
+
+    id: str = ""
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorReply:
+    """A message or a request failed."""
+
+    id: str = ""
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateReply:
+    """The session as JSON."""
+
+    json: str
+
+
+Reply = (
+    Pong | Subscribed | Accepted | ProgressReply | ClipReply | PlacedReply | DoneReply
+    | CancelledReply | SupersededReply | NoticeReply | ErrorReply | StateReply
+)  # fmt: skip
+"""Everything that the daemon sends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyRow:
+    """One outgoing address. The arguments are named as the fields of ``type``, in the order they are sent."""
+
+    address: str
+    type: type[Reply]
+    arguments: tuple[Argument, ...]
+    meaning: str
+
+    @property
+    def tags(self) -> str:
+        """The type tags, without the comma."""
+        return "".join(argument.tag for argument in self.arguments)
+
+
+_ID: Final = Text(name="id", meaning="the request", longest=64)
+_ID_OR_EMPTY: Final = Text(name="id", meaning="the request, or empty", longest=64)
+_TAKE: Final = Whole(name="take", meaning="which variation, from 0", low=0)
+_CODE: Final = Text(name="code", meaning="one word to act on", longest=64)
+_MESSAGE: Final = Text(name="message", meaning="what happened, and what to do", longest=MAX_MESSAGE_CHARACTERS)
+
+_ROWS: Final = (
+    ReplyRow(
+        address="/sideman/pong",
+        type=Pong,
+        arguments=(Text(name="version", meaning="the daemon's version", longest=64),),
+        meaning="The answer to `/sideman/ping`.",
+    ),
+    ReplyRow(
+        address="/sideman/subscribed",
+        type=Subscribed,
+        arguments=(
+            Text(name="host", meaning="the IP address that broadcasts go to", longest=64),
+            Whole(name="port", meaning="the UDP port", low=1, high=65535),
+        ),
+        meaning="The answer to `/sideman/subscribe`.",
+    ),
+    ReplyRow(
+        address="/sideman/accepted",
+        type=Accepted,
+        arguments=(_ID, Whole(name="revision", meaning="the session's revision that the clip is made from", low=0)),
+        meaning="The request waits for its turn. It ends in exactly one of `done`, `cancelled`, `superseded`, `error`.",
+    ),
+    ReplyRow(
+        address="/sideman/progress",
+        type=ProgressReply,
+        arguments=(_ID, Real(name="share", meaning="the part that is done", low=0, high=1)),
+        meaning="Sent at least once a second while a request runs.",
+    ),
+    ReplyRow(
+        address="/sideman/clip",
+        type=ClipReply,
+        arguments=(
+            _ID,
+            _TAKE,
+            Whole(name="bars", meaning="length", unit="bars", low=1),
+            Text(name="path", meaning="absolute path of the WAV file; its receipt lies beside it", longest=4096),
+            Whole(name="sample_rate_hz", meaning="sample rate", unit="Hz", low=8000, high=192000),
+            Real(name="seconds", meaning="length", unit="s", low=0, high=3600),
+            Real(
+                name="tempo", meaning="tempo where the clip begins", unit="quarter notes/min", low=MIN_BPM, high=MAX_BPM
+            ),
+        ),
+        meaning="A clip lies on disk, complete.",
+    ),
+    ReplyRow(
+        address="/sideman/placed",
+        type=PlacedReply,
+        arguments=(_ID, _TAKE, Text(name="where", meaning="where the DAW put it, in words", longest=4096)),
+        meaning="The DAW took the clip into the session.",
+    ),
+    ReplyRow(
+        address="/sideman/done",
+        type=DoneReply,
+        arguments=(_ID, Whole(name="clips", meaning="clips made", low=0)),
+        meaning="The request is finished.",
+    ),
+    ReplyRow(
+        address="/sideman/cancelled",
+        type=CancelledReply,
+        arguments=(_ID,),
+        meaning="The request was cancelled.",
+    ),
+    ReplyRow(
+        address="/sideman/superseded",
+        type=SupersededReply,
+        arguments=(_ID, Text(name="by", meaning="the id of the request that replaced it", longest=64)),
+        meaning="The request had not begun when a newer one of a changed session came in; it was dropped.",
+    ),
+    ReplyRow(
+        address="/sideman/notice",
+        type=NoticeReply,
+        arguments=(_ID_OR_EMPTY, _CODE, _MESSAGE),
+        meaning="Something was substituted or assumed, such as a tempo or a chord.",
+    ),
+    ReplyRow(
+        address="/sideman/error",
+        type=ErrorReply,
+        arguments=(_ID_OR_EMPTY, _CODE, _MESSAGE),
+        meaning="A message could not be used and changed nothing, or a request failed. The codes are listed below.",
+    ),
+    ReplyRow(
+        address="/sideman/state",
+        type=StateReply,
+        arguments=(Text(name="json", meaning="the session, as a JSON object", longest=65000),),
+        meaning="The answer to `/sideman/state`.",
+    ),
+)
+
+REPLIES: Final[Mapping[type[Reply], ReplyRow]] = MappingProxyType({row.type: row for row in _ROWS})
+"""Every outgoing address by the value that is sent there, in the order of the reference."""
+REPLY_ADDRESSES: Final = frozenset(row.address for row in _ROWS)

@@ -1,0 +1,375 @@
+"""The table of everything the daemon understands: each address, its arguments, and the command it becomes.
+
+What the daemon sends is tabled in ``bridge/osc_replies.py`` and is at hand from here. Codec, reference and tests
+derive from the two tables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from bridge import osc_commands as make
+from bridge.engines import ENGINES
+from bridge.osc_arguments import Argument, Real, Text, Whole
+from bridge.osc_commands import AskState, Command, Foreign, GridPattern, Ping, Subscribe, Unsubscribe
+from bridge.osc_errors import ERROR_CODES
+from bridge.osc_replies import (
+    REPLIES,
+    REPLY_ADDRESSES,
+    Accepted,
+    CancelledReply,
+    ClipReply,
+    DoneReply,
+    ErrorReply,
+    NoticeReply,
+    PlacedReply,
+    Pong,
+    ProgressReply,
+    Reply,
+    ReplyRow,
+    StateReply,
+    Subscribed,
+    SupersededReply,
+)
+from midi import events as ev
+from midi.chord_syntax import MAX_SYMBOL
+from midi.chords import parse_progression
+from midi.drums import VOICES
+from midi.keys import MAX_KEY_TEXT, parse_key
+from midi.time import DENOMINATORS, MAX_BPM, MAX_NUMERATOR, MIN_BPM
+
+__all__ = [
+    "COMMANDS",
+    "ERROR_CODES",
+    "REPLIES",
+    "REPLY_ADDRESSES",
+    "Accepted",
+    "AskState",
+    "CancelledReply",
+    "ClipReply",
+    "Command",
+    "CommandRow",
+    "DoneReply",
+    "ErrorReply",
+    "Foreign",
+    "GridPattern",
+    "NoticeReply",
+    "Ping",
+    "PlacedReply",
+    "Pong",
+    "ProgressReply",
+    "Reply",
+    "ReplyRow",
+    "StateReply",
+    "Subscribe",
+    "Subscribed",
+    "SupersededReply",
+    "Unsubscribe",
+]
+
+MAX_BEAT: Final = 1e7
+MAX_BAR: Final = 10_000_000
+MAX_LENGTH: Final = 1e4
+MAX_CLIP_BARS: Final = 512
+MAX_TAKES: Final = 16
+MAX_SEED: Final = 2**31 - 1
+MAX_PROMPT_CHARACTERS: Final = 4096
+MAX_PROGRESSION_CHARACTERS: Final = 16384
+MAX_PATTERN_CHARACTERS: Final = 8192
+MAX_NAME_CHARACTERS: Final = 64
+REQUEST_ID: Final = re.compile(
+    r"(?!(?i:CON|PRN|AUX|NUL|COM[1-9]|LPT[1-9])(?:\.|$))[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", re.ASCII
+)
+"""An id becomes part of a file name on every system, so no dot comes first and no device name of Windows is one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandRow:
+    """One incoming address.
+
+    ``forms`` are the lists of arguments that it takes, each of another length. ``build`` makes the
+    command from the arguments of any form, and raises ``SidemanError`` when they spell no music.
+    ``example`` holds arguments that work.
+    """
+
+    address: str
+    forms: tuple[tuple[Argument, ...], ...]
+    build: Callable[..., Command]
+    meaning: str
+    example: tuple[float | int | str, ...] = ()
+
+    def form_of(self, count: int) -> tuple[Argument, ...] | None:
+        """The form with ``count`` arguments."""
+        return next((form for form in self.forms if len(form) == count), None)
+
+
+# Arguments that several addresses take
+
+_BPM: Final = Real(name="bpm", meaning="tempo", unit="quarter notes/min", low=MIN_BPM, high=MAX_BPM)
+_BEAT: Final = Real(name="beat", meaning="song position", unit="beats", low=0, high=MAX_BEAT)
+_LENGTH: Final = Real(name="length", meaning="length", unit="beats", low=0, high=MAX_LENGTH, above=True)
+_NUMERATOR: Final = Whole(name="numerator", meaning="upper number of the meter", taken=f"1 to {MAX_NUMERATOR}")
+_DENOMINATOR: Final = Whole(
+    name="denominator", meaning="lower number of the meter", taken=", ".join(map(str, DENOMINATORS))
+)
+_VELOCITY: Final = Whole(
+    name="velocity", meaning=f"MIDI velocity, {make.DEFAULT_VELOCITY} where not sent", low=1, high=127
+)
+_VOICE_NOTES: Final = sorted(note for voice in VOICES for note in voice.notes)
+_HOST: Final = Text(
+    name="host", meaning="where to send", longest=MAX_NAME_CHARACTERS, taken="an IP address, or localhost"
+)
+_PORT: Final = Whole(name="port", meaning="UDP port to send to", low=1, high=65535)
+_ADDRESS_FORMS: Final = ((), (_PORT,), (_HOST, _PORT))
+_ID: Final = Text(
+    name="id",
+    meaning="the request's name, yours to choose",
+    longest=MAX_NAME_CHARACTERS,
+    pattern=REQUEST_ID,
+    taken="1 to 64 letters, digits, '.', '_' and '-', with no dot first, and no device name of Windows",
+)
+
+
+_ROWS: Final = (
+    CommandRow(
+        address="/sideman/ping",
+        forms=((),),
+        build=Ping,
+        meaning="Is the daemon there? Answers `/sideman/pong`.",
+    ),
+    CommandRow(
+        address="/sideman/subscribe",
+        forms=_ADDRESS_FORMS,
+        build=make.subscribe,
+        meaning="Send every broadcast to this client too: to the sender, to another port of its host, or to another "
+        "host that the configuration allows. Answers `/sideman/subscribed`.",
+        example=(9001,),
+    ),
+    CommandRow(
+        address="/sideman/unsubscribe",
+        forms=_ADDRESS_FORMS,
+        build=make.unsubscribe,
+        meaning="Send no more broadcasts there.",
+        example=(9001,),
+    ),
+    CommandRow(
+        address="/sideman/tempo",
+        forms=((_BPM,),),
+        build=lambda bpm: ev.SetTempo(bpm=bpm),
+        meaning="A constant tempo, in the place of the whole tempo map.",
+        example=(112.0,),
+    ),
+    CommandRow(
+        address="/sideman/tempo/at",
+        forms=(
+            (_BEAT, _BPM),
+            (_BEAT, _BPM, Whole(name="ramp", meaning="1 for a linear ramp from the point before", low=0, high=1)),
+        ),
+        build=make.tempo_point,
+        meaning="A point of the tempo map: the tempo from this beat on.",
+        example=(16.0, 132.0, 1),
+    ),
+    CommandRow(
+        address="/sideman/meter",
+        forms=((_NUMERATOR, _DENOMINATOR),),
+        build=make.meter,
+        meaning="A constant meter, in the place of the whole meter map.",
+        example=(7, 8),
+    ),
+    CommandRow(
+        address="/sideman/meter/at",
+        forms=(
+            (
+                Whole(name="bar", meaning="the bar that it begins with, from 1", low=1, high=MAX_BAR),
+                _NUMERATOR,
+                _DENOMINATOR,
+            ),
+        ),
+        build=make.meter_point,
+        meaning="A point of the meter map: the meter from this bar on.",
+        example=(5, 3, 4),
+    ),
+    CommandRow(
+        address="/sideman/from",
+        forms=((_BEAT,),),
+        build=lambda beat: ev.SetStart(at=beat),
+        meaning="The song beat at which clips begin. It is 0, the start of the chart, until said.",
+        example=(32.0,),
+    ),
+    CommandRow(
+        address="/sideman/key",
+        forms=((Text(name="key", meaning="tonic and mode", longest=MAX_KEY_TEXT, taken="such as `C minor`"),),),
+        build=lambda key: ev.SetKey(key=parse_key(key)),
+        meaning="The key: `C minor`, `F# dorian`, `Ebmaj`.",
+        example=("F# dorian",),
+    ),
+    CommandRow(
+        address="/sideman/play",
+        forms=((), (_BEAT,)),
+        build=make.play,
+        meaning="The transport runs, from this beat or from where it stands.",
+        example=(0.0,),
+    ),
+    CommandRow(
+        address="/sideman/stop",
+        forms=((),),
+        build=ev.Stop,
+        meaning="The transport stands still.",
+    ),
+    CommandRow(
+        address="/sideman/position",
+        forms=((_BEAT,),),
+        build=lambda beat: ev.Locate(at=beat),
+        meaning="The transport is here.",
+        example=(17.25,),
+    ),
+    CommandRow(
+        address="/sideman/chords",
+        forms=((Text(name="progression", meaning="chords in bars", longest=MAX_PROGRESSION_CHARACTERS),),),
+        build=lambda progression: ev.SetChords(progression=parse_progression(progression)),
+        meaning="A whole progression, in the place of every chord before. Bars are parted by `|`, chords in a bar "
+        "share it equally, `%` repeats a bar, `N.C.` is no chord. It begins at beat 0, and repeats where it is "
+        "shorter than the clip.",
+        example=("Am7 | Dm7 G7 | Cmaj7 | % |",),
+    ),
+    CommandRow(
+        address="/sideman/chord",
+        forms=((Text(name="label", meaning="chord symbol", longest=MAX_SYMBOL, taken="such as `F#m7b5`"), _BEAT),),
+        build=make.chord,
+        meaning="One chord change, laid over the progression.",
+        example=("Bbmaj7/D", 8.0),
+    ),
+    CommandRow(
+        address="/sideman/chords/clear",
+        forms=((),),
+        build=ev.ClearChords,
+        meaning="No chords.",
+    ),
+    CommandRow(
+        address="/sideman/drums",
+        forms=(
+            (
+                Text(
+                    name="voice", meaning="drum voice", longest=MAX_NAME_CHARACTERS, taken="a name of the voices below"
+                ),
+                Text(name="pattern", meaning="steps of a sixteenth, whole bars", longest=MAX_PATTERN_CHARACTERS),
+            ),
+        ),
+        build=make.grid_pattern,
+        meaning="One voice's pattern, in the place of that voice's pattern before. `X` is an accent, `x` a hit, `o` a "
+        "ghost note, `.` a rest; 16 steps fill a bar of 4/4, 12 one of 3/4, 14 one of 7/8. It begins at beat 0, and "
+        "repeats.",
+        example=("kick", "x...x...x...x..."),
+    ),
+    CommandRow(
+        address="/sideman/drum",
+        forms=tuple(
+            (
+                Whole(
+                    name="note",
+                    meaning="General MIDI percussion note",
+                    taken=f"{_VOICE_NOTES[0]} to {_VOICE_NOTES[-1]}",
+                ),
+                _BEAT,
+                *velocity,
+            )
+            for velocity in ((), (_VELOCITY,))
+        ),
+        build=make.hit,
+        meaning="One drum stroke.",
+        example=(38, 6.5, 100),
+    ),
+    CommandRow(
+        address="/sideman/drums/clear",
+        forms=((),),
+        build=ev.ClearDrums,
+        meaning="No drums: neither patterns nor strokes.",
+    ),
+    CommandRow(
+        address="/sideman/note",
+        forms=tuple(
+            (Whole(name="pitch", meaning="MIDI note, 60 is middle C", low=0, high=127), _BEAT, _LENGTH, *velocity)
+            for velocity in ((), (_VELOCITY,))
+        ),
+        build=make.note,
+        meaning="One melody note.",
+        example=(73, 0.0, 1.5, 90),
+    ),
+    CommandRow(
+        address="/sideman/melody/clear",
+        forms=((),),
+        build=ev.ClearMelody,
+        meaning="No melody.",
+    ),
+    CommandRow(
+        address="/sideman/prompt",
+        forms=((Text(name="text", meaning="description of the music", longest=MAX_PROMPT_CHARACTERS),),),
+        build=lambda text: ev.SetPrompt(text=text),
+        meaning="What the music should be, in words; empty for none.",
+        example=("bossa nova, nylon guitar, upright bass",),
+    ),
+    CommandRow(
+        address="/sideman/engine",
+        forms=(
+            (
+                Text(
+                    name="name",
+                    meaning="the engine that makes clips",
+                    longest=MAX_NAME_CHARACTERS,
+                    taken=", ".join(f"`{name}`" for name in ENGINES),
+                ),
+            ),
+        ),
+        build=lambda name: ev.SetEngine(name=name),
+        meaning="Which engine plays. One that cannot run here is refused.",
+        example=("sketch",),
+    ),
+    CommandRow(
+        address="/sideman/bars",
+        forms=((Whole(name="bars", meaning="length of a clip", unit="bars", low=1, high=MAX_CLIP_BARS),),),
+        build=lambda bars: ev.SetBars(bars=bars),
+        meaning="How long clips are.",
+        example=(8,),
+    ),
+    CommandRow(
+        address="/sideman/takes",
+        forms=((Whole(name="takes", meaning="variations of a request", low=1, high=MAX_TAKES),),),
+        build=lambda takes: ev.SetTakes(takes=takes),
+        meaning="How many variations one request makes.",
+        example=(2,),
+    ),
+    CommandRow(
+        address="/sideman/seed",
+        forms=((Whole(name="seed", meaning="seed of the first take; -1 draws one", low=-1, high=MAX_SEED),),),
+        build=lambda seed: ev.SetSeed(seed=None if seed == -1 else seed),
+        meaning="The seed of the next clips. The same seed and session give the same clip; the receipt says it.",
+        example=(42,),
+    ),
+    CommandRow(
+        address="/sideman/generate",
+        forms=((), (_ID,)),
+        build=lambda request_id=None: ev.RequestClip(id=request_id),
+        meaning="Make a clip from the session as it is now. Without an id the daemon chooses one.",
+        example=("verse-1",),
+    ),
+    CommandRow(
+        address="/sideman/cancel",
+        forms=((), (_ID,)),
+        build=lambda request_id=None: ev.RequestCancel(id=request_id),
+        meaning="Cancel one request, or without an id every one.",
+        example=("verse-1",),
+    ),
+    CommandRow(
+        address="/sideman/state",
+        forms=((),),
+        build=AskState,
+        meaning="Answers `/sideman/state` with the session as JSON.",
+    ),
+)
+
+COMMANDS: Final[Mapping[str, CommandRow]] = MappingProxyType({row.address: row for row in _ROWS})
+"""Every incoming address, in the order of the reference."""

@@ -1,0 +1,142 @@
+"""The receipt that lies beside every clip: what it is, what it was made of, and by what.
+
+JSON that a person can read: two spaces of indent, fields always in the order of ``Receipt``. Beats are
+quarter notes from the start of the song; seconds count from the start of the clip.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from pydantic import BeforeValidator, ConfigDict, PlainSerializer, TypeAdapter, ValidationError, with_config
+
+from bridge.conditioning import Notice
+from bridge.errors import ClipError
+from midi.drums import DrumHit
+from midi.errors import SidemanError
+from midi.keys import Key, parse_key
+from midi.melody import Note
+from midi.time import Beats, Bpm, MeterPoint, Seconds, TempoPoint
+
+SCHEMA_VERSION: Final = 1
+"""Raised when a field changes its meaning or goes away; new fields leave it as it is."""
+
+
+def _key_label(key: Key) -> str:
+    return key.label
+
+
+def _key_of(value: object) -> object:
+    return parse_key(value) if isinstance(value, str) else value
+
+
+def _number_or_none(level: float) -> float | None:
+    return level if math.isfinite(level) else None
+
+
+def _number_of(value: object) -> object:
+    return -math.inf if value is None else value
+
+
+KeyText = Annotated[Key, BeforeValidator(_key_of), PlainSerializer(_key_label)]
+Level = Annotated[float, BeforeValidator(_number_of), PlainSerializer(_number_or_none)]
+"""A level in decibels; JSON has no infinity, so that of silence is null there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChordAsked:
+    """A chord as it was asked for, in the spelling of the client."""
+
+    start: Beats
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChordUsed:
+    """A chord as the engine was given it."""
+
+    start_s: Seconds
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioWindow:
+    """A stretch of the clip that the engine made in one go."""
+
+    start_s: Seconds
+    duration_s: Seconds
+
+
+@with_config(ConfigDict(extra="ignore"))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Everything about a clip.
+
+    ``model`` and ``weights_licence`` belong to a neural engine, ``soundfont`` and ``soundfont_licence`` to the
+    sketch engine; the others are None. ``bpm`` is the tempo at the clip's start, ``tempo`` and ``meter`` are the
+    song's whole maps. ``chords_asked`` is the chart, ``chords_used`` what the engine was given. ``drums`` and
+    ``melody`` are those inside the clip. ``created_at`` is UTC in ISO 8601.
+
+    ``sha256`` is that of the whole WAV file, ``audio_sha256`` that of the audio in it, without the headers: two
+    renderings with one seed have it in common. ``ClipFolder`` fills in both, and ``file``.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    file: str = ""
+    engine: str
+    model: str | None = None
+    weights_licence: str | None = None
+    soundfont: str | None = None
+    soundfont_licence: str | None = None
+    request_id: str
+    take: int
+    seed: int
+    prompt: str
+    target: str = ""
+    bpm: Bpm
+    tempo: tuple[TempoPoint, ...]
+    meter: tuple[MeterPoint, ...]
+    key: KeyText | None
+    start: Beats
+    bars: int
+    chords_asked: tuple[ChordAsked, ...] = ()
+    chords_used: tuple[ChordUsed, ...] = ()
+    drums: tuple[DrumHit, ...] = ()
+    melody: tuple[Note, ...] = ()
+    windows: tuple[AudioWindow, ...] = ()
+    sample_rate_hz: int
+    frames: int
+    seconds: Seconds
+    loudness_lufs: Level
+    peak_dbfs: Level
+    gain_db: float
+    limited_db: float
+    folded_s: Seconds
+    sha256: str = ""
+    audio_sha256: str = ""
+    versions: dict[str, str]
+    seconds_spent: float
+    created_at: str
+    notices: tuple[Notice, ...] = ()
+
+
+_RECEIPT: Final[TypeAdapter[Receipt]] = TypeAdapter(Receipt)
+
+
+def receipt_to_json(receipt: Receipt) -> bytes:
+    """The receipt as UTF-8 JSON that ends with a line break."""
+    return _RECEIPT.dump_json(receipt, indent=2) + b"\n"
+
+
+def receipt_from_json(text: str | bytes) -> Receipt:
+    """The inverse of ``receipt_to_json``. Raises ``ClipError`` for what is not a receipt."""
+    try:
+        return _RECEIPT.validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ClipError(f"This is not a receipt of a clip: {place + ': ' if place else ''}{first['msg']}.") from None
+    except SidemanError as error:
+        raise ClipError(f"This is not a receipt of a clip: {error}") from None

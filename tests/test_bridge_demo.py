@@ -1,0 +1,56 @@
+"""Category: integration. ``sideman demo``: the bundled session over real OSC, and the picture."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bridge.demo import run_demo
+from bridge.errors import SidemanError, StartError
+from bridge.osc_client import read_script
+
+SCRIPT = resources.files("bridge.data").joinpath("demo_session.txt").read_text(encoding="utf-8")
+
+
+def test_the_demo_leaves_two_takes_receipts_and_a_picture(tmp_path: Path) -> None:
+    shares: list[float] = []
+    result = run_demo(tmp_path / "demo", shares.append)
+    assert len(result.clips) == 2
+    assert [place.rpartition(" ")[2] for place in result.placed] == ["1", "2"]
+    asked = {address: arguments for address, _, arguments in read_script(SCRIPT)}
+    for clip in result.clips:
+        receipt = json.loads(clip.with_suffix(".json").read_text(encoding="utf-8"))
+        assert receipt["engine"] == "sketch"
+        assert receipt["bpm"] == asked["/sideman/tempo"][0]
+        assert receipt["bars"] == asked["/sideman/bars"][0]
+        assert receipt["frames"] == round(48000 * 8 * 4 * 60 / 96)
+    assert shares[-1] == 1.0
+    with Image.open(result.picture) as picture:
+        assert picture.format == "PNG"
+        assert picture.width > 1000
+        assert len(picture.convert("RGB").getcolors(1 << 24) or ()) > 1000, "the spectrogram has many colours"
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StartError, match="folder"):
+        run_demo(tmp_path / "file" / "demo", lambda share: None)
+
+
+def test_script_lines() -> None:
+    text = '# a comment\n\n/sideman/ping\n/sideman/drums ss kick "x... ...."\n/sideman/tempo/at ff 4 97.5\n'
+    assert list(read_script(text)) == [
+        ("/sideman/ping", "", ()),
+        ("/sideman/drums", "ss", ("kick", "x... ....")),
+        ("/sideman/tempo/at", "ff", (4.0, 97.5)),
+    ]
+
+
+@pytest.mark.parametrize("line", ["/a i", "/a i x", "/a q 1", "/a ii 1"])
+def test_script_lines_that_cannot_be_read_are_named(line: str) -> None:
+    with pytest.raises(SidemanError, match="Line 2"):
+        list(read_script(f"# first\n{line}\n"))

@@ -1,0 +1,271 @@
+"""Category: integration. Supervision of the engine process, against small processes that misbehave on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_bridge_engine_queue import request as plain_request
+
+from bridge import engine_client
+from bridge.engine_client import EngineClient, TakeAudio, engine_command
+from bridge.errors import Cancelled, EngineCrashed, GeneratorError, SidemanError, StartError
+from bridge.requests import GenerationRequest
+from midi.chords import ChordSpan, parse_chord
+from midi.time import Beats, TempoMap
+from models.generator import SketchChart
+
+PREAMBLE = """
+import sys, json, time, struct
+def say(**message): print(json.dumps(message), flush=True)
+def hear():
+    line = sys.stdin.readline()
+    if not line: sys.exit(0)
+    return json.loads(line)
+def take(run, index=0, value=0.5):
+    path = run["audio"][index]
+    frames = run["request"]["window"]["frames"]
+    with open(path, "r+b") as file: file.write(struct.pack("<f", value) * 2 * frames)
+    say(type="take", id=run["request"]["id"], take=index, seed=1, loudness_lufs=-14.0, peak_dbfs=-1.0, gain_db=0.0,
+        limited_db=0.0, folded_s=0.0, notices=[], seconds_spent=0.1, versions={})
+"""
+GOOD = """
+say(type="ready")
+while True:
+    run = hear()
+    if run["type"] == "run":
+        name = run["request"]["id"]
+        say(type="progressed", id=name, share=0.5)
+        take(run)
+        say(type="finished", id=name)
+"""
+OBEYS_STOP = """
+say(type="ready")
+while True:
+    message = hear()
+    if message["type"] == "stop": say(type="stopped", id=message["id"])
+    elif message["request"]["id"] == "next": take(message); say(type="finished", id="next")
+    else: say(type="progressed", id=message["request"]["id"], share=0.25)
+"""
+IGNORES_STOP = 'say(type="ready")\nrun = hear()\nsay(type="progressed", id="a", share=0.1)\nwhile True: hear()'
+DIES_AT_WORK = 'say(type="ready")\nhear()\nprint("CUDA error: out of luck", file=sys.stderr)\nsys.exit(3)'
+SILENT_AT_WORK = 'say(type="ready")\nwhile True: hear()'
+BABBLES = 'say(type="ready")\nhear()\nprint("hello", flush=True)\nwhile True: hear()'
+FAILS = """
+say(type="ready")
+while True: say(type="failed", id=hear()["request"]["id"], code="soundfont", message="No piano.")
+"""
+CANNOT_START = 'say(type="failed", id="", code="soundfont", message="No soundfont.")'
+DIES_AT_START = 'sys.exit("no such module")'
+
+
+def request(request_id: str = "a", takes: int = 1) -> GenerationRequest:
+    """A request for one tenth of a second of a C major chord."""
+    base = plain_request(request_id)
+    end = Beats(0.2)
+    chart = SketchChart(
+        tempo_map=TempoMap(), start=Beats(0.0), end=end, key=None, prompt="", seed=1, drums=(), melody=(),
+        chords=(ChordSpan(start=Beats(0.0), end=end, chord=parse_chord("C")),),
+    )  # fmt: skip
+    window = base.window.model_copy(update={"end": end, "seconds": 0.1, "frames": 4800})
+    return base.model_copy(update={"engine": "sketch", "controls": (chart,) * takes, "window": window})
+
+
+def with_engine(script: str, scene: Callable[[EngineClient], Coroutine[Any, Any, None]], stall_s: float = 20.0) -> None:
+    async def run() -> None:
+        client = EngineClient((sys.executable, "-c", PREAMBLE + script), stall_s=stall_s)
+        try:
+            async with asyncio.timeout(30):
+                await scene(client)
+        finally:
+            await client.close()
+        assert client.pid is None
+
+    asyncio.run(run())
+
+
+async def takes_of(
+    client: EngineClient, wanted: GenerationRequest, heard: list[float] | None = None
+) -> list[TakeAudio]:
+    return [take async for take in client.run(wanted, (heard if heard is not None else []).append)]
+
+
+def test_audio_facts_and_progress_come_back() -> None:
+    async def scene(client: EngineClient) -> None:
+        heard: list[float] = []
+        (take,) = await takes_of(client, request(), heard)
+        assert heard == [0.5]
+        assert take.facts.loudness_lufs == -14.0
+        assert take.samples.shape == (4800, 2)
+        assert np.all(take.samples == np.float32(0.5))
+
+    with_engine(GOOD, scene)
+
+
+def test_no_file_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    async def scene(client: EngineClient) -> None:
+        await takes_of(client, request())
+
+    with_engine(GOOD, scene)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_killed_at_work_ends_the_job_and_the_next_one_works() -> None:
+    async def scene(client: EngineClient) -> None:
+        def kill(share: float) -> None:
+            assert client.pid is not None
+            os.kill(client.pid, signal.SIGKILL)
+
+        with pytest.raises(EngineCrashed, match="SIGKILL"):
+            async for _ in client.run(request(), kill):
+                pass
+        assert len(await takes_of(client, request("next"))) == 1
+
+    with_engine(OBEYS_STOP, scene)
+
+
+def test_the_last_words_of_a_process_are_told() -> None:
+    async def scene(client: EngineClient) -> None:
+        with pytest.raises(EngineCrashed, match="status 3: CUDA error: out of luck"):
+            await takes_of(client, request())
+
+    with_engine(DIES_AT_WORK, scene)
+
+
+def test_a_silent_process_is_stopped() -> None:
+    async def scene(client: EngineClient) -> None:
+        with pytest.raises(EngineCrashed, match=r"said nothing for 0\.2 seconds"):
+            await takes_of(client, request())
+
+    with_engine(SILENT_AT_WORK, scene, stall_s=0.2)
+
+
+def test_a_process_that_babbles_is_stopped() -> None:
+    async def scene(client: EngineClient) -> None:
+        with pytest.raises(EngineCrashed, match="no message"):
+            await takes_of(client, request())
+
+    with_engine(BABBLES, scene)
+
+
+def test_a_failure_keeps_its_code() -> None:
+    async def scene(client: EngineClient) -> None:
+        for _ in range(2):
+            with pytest.raises(SidemanError, match="No piano") as caught:
+                await takes_of(client, request())
+            assert caught.value.code == "soundfont"
+        assert GeneratorError.code == "engine_failed", "the class itself keeps its code"
+
+    with_engine(FAILS, scene)
+
+
+def test_stop_ends_the_running_request_and_the_process_lives() -> None:
+    async def scene(client: EngineClient) -> None:
+        pids: list[int | None] = []
+
+        async def stop() -> None:
+            await client.stop("a")
+
+        tasks = []
+
+        def on_progress(share: float) -> None:
+            pids.append(client.pid)
+            tasks.append(asyncio.get_running_loop().create_task(stop()))
+
+        with pytest.raises(Cancelled):
+            async for _ in client.run(request(), on_progress):
+                pass
+        await asyncio.gather(*tasks)
+        assert len(await takes_of(client, request("next"))) == 1
+        assert client.pid == pids[0]
+
+    with_engine(OBEYS_STOP, scene)
+
+
+def test_a_process_that_ignores_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_client, "STOP_GRACE_S", 0.1)
+
+    async def scene(client: EngineClient) -> None:
+        tasks = []
+
+        def on_progress(share: float) -> None:
+            tasks.append(asyncio.get_running_loop().create_task(client.stop("a")))
+
+        with pytest.raises(EngineCrashed, match="SIGKILL"):
+            async for _ in client.run(request(), on_progress):
+                pass
+        await asyncio.gather(*tasks)
+
+    with_engine(IGNORES_STOP, scene)
+
+
+def test_a_request_left_half_heard_does_not_spoil_the_next() -> None:
+    async def scene(client: EngineClient) -> None:
+        async def leave_early() -> None:
+            stream = client.run(request(takes=2), lambda share: None)
+            async for _ in stream:
+                break
+            await stream.aclose()
+
+        await leave_early()
+        assert len(await takes_of(client, request("next"))) == 1
+
+    with_engine(
+        'say(type="ready")\nwhile True:\n    m = hear()\n'
+        '    if m["type"] == "stop": say(type="stopped", id=m["id"])\n'
+        '    else:\n        take(m)\n        if len(m["audio"]) == 1: say(type="finished", id=m["request"]["id"])\n',
+        scene,
+    )
+
+
+@pytest.mark.parametrize(
+    ("script", "words"), [(CANNOT_START, "No soundfont"), (DIES_AT_START, "no such module")], ids=["says", "dies"]
+)
+def test_an_engine_that_cannot_start_says_why(script: str, words: str) -> None:
+    async def scene(client: EngineClient) -> None:
+        with pytest.raises(StartError, match=words):
+            await client.start()
+
+    with_engine(script, scene)
+
+
+def test_the_real_engine_process_killed_between_requests_is_started_again() -> None:
+    async def run() -> None:
+        client = EngineClient(engine_command("sketch", None), stall_s=60.0)
+        try:
+            async with asyncio.timeout(120):
+                (first,) = await takes_of(client, request())
+                assert client.pid is not None
+                os.kill(client.pid, signal.SIGKILL)
+                while client.pid is not None:
+                    await asyncio.sleep(0)
+                (again,) = await takes_of(client, request())
+        finally:
+            await client.close()
+        assert first.samples.any()
+        assert np.array_equal(first.samples, again.samples), "the same seed makes the same clip"
+
+    asyncio.run(run())
+
+
+def test_the_engine_process_ends_when_its_input_does() -> None:
+    async def run() -> None:
+        process = await asyncio.create_subprocess_exec(
+            *engine_command("sketch", None), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdin is not None and process.stdout is not None
+        async with asyncio.timeout(60):
+            assert b"ready" in await process.stdout.readline()
+            process.stdin.close()
+            assert await process.wait() == 0
+
+    asyncio.run(run())
