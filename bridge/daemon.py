@@ -25,7 +25,7 @@ from bridge.clips import Clip, ClipFolder, clip_file_name
 from bridge.conditioning import Notice, plan
 from bridge.config import Config
 from bridge.engine_client import EngineClient, TakeAudio, engine_command
-from bridge.errors import HostError, RequestError, SidemanError
+from bridge.errors import EngineCrashed, HostError, RequestError, SidemanError
 from bridge.hosts import require_host
 from bridge.osc_server import Client, OscServer
 from bridge.session import Cancel, Effect, Generate, SessionState, reduce
@@ -292,12 +292,16 @@ def _clip_reply(clip: Clip, take: int) -> osc.ClipReply:
 
 
 async def _first_of(stop: asyncio.Event, warming: asyncio.Task[None]) -> None:
-    """Wait for ``stop``; an engine that cannot start ends the wait with its error."""
+    """Wait for ``stop``; an engine that cannot start ends the wait with its error.
+
+    One that something killed while it started is no reason to end: the next request starts it again.
+    """
     stopping = asyncio.create_task(stop.wait(), name="stop")
     try:
         await asyncio.wait({stopping, warming}, return_when=asyncio.FIRST_COMPLETED)
         if warming.done():
-            await warming
+            with contextlib.suppress(EngineCrashed):
+                await warming
             await stopping
     finally:
         await _ended(stopping)

@@ -66,12 +66,19 @@ class _Child:
     answers: asyncio.StreamReader
     said: deque[str]
     listener: asyncio.Task[None]
+    killed_here: bool = False
 
     @property
     def alive(self) -> bool:
         return self.process.returncode is None
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether a signal that was not ours ended it."""
+        return not self.killed_here and (self.process.returncode or 0) < 0
+
     def kill(self) -> None:
+        self.killed_here = True
         if self.alive:
             with contextlib.suppress(ProcessLookupError):
                 self.process.kill()
@@ -114,10 +121,10 @@ class EngineClient:
         self._command = tuple(command)
         self._stall_s = stall_s
         self._child: _Child | None = None
-        self._starting = asyncio.Lock()
+        self._starting: asyncio.Task[None] | None = None
         self._running: str | None = None
         self._sent = False
-        self._stop_asked = False
+        self._stop_asked = asyncio.Event()
         self._killer: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -127,29 +134,42 @@ class EngineClient:
         return self._child.process.pid if self._child and self._child.alive else None
 
     async def start(self) -> None:
-        """Have a process that is loaded and warm. Raises ``SidemanError`` when there can be none."""
-        async with self._starting:
-            if self._child and self._child.alive:
-                return
-            if self._closed:
-                raise StartError("The engine is closed.")
-            await self._reap()
-            self._child = await _spawn(self._command)
+        """Have a process that is loaded and warm. All that ask while one starts share its fate.
+
+        Raises ``StartError`` when there can be none, ``EngineCrashed`` when something outside killed it.
+        """
+        await asyncio.shield(self._start_task())
+
+    def _start_task(self) -> asyncio.Task[None]:
+        if self._starting is None or self._starting.done():
+            self._starting = asyncio.create_task(self._start(), name="engine process start")
+            self._starting.add_done_callback(_heard)
+        return self._starting
+
+    async def _start(self) -> None:
+        if self._child and self._child.alive:
+            return
+        if self._closed:
+            raise StartError("The engine is closed.")
+        await self._reap()
+        self._child = await _spawn(self._command)
+        try:
             await self._await_ready(self._child)
+        except BaseException:
+            await self._reap()
+            raise
 
     async def _await_ready(self, child: _Child) -> None:
         try:
             message = await self._receive(child, START_LIMIT_S)
-            if isinstance(message, Failed):
-                raise StartError(f"The engine cannot start: {message.message}")
-            if not isinstance(message, Ready):
-                raise StartError("The engine did not say that it is ready.")
         except EngineCrashed as error:
-            await self._reap()
+            if child.was_killed:
+                raise
             raise StartError(f"The engine process did not start. {error}") from None
-        except BaseException:
-            await self._reap()
-            raise
+        if isinstance(message, Failed):
+            raise StartError(f"The engine cannot start: {message.message}")
+        if not isinstance(message, Ready):
+            raise StartError("The engine did not say that it is ready.")
 
     async def run(
         self, request: GenerationRequest, on_progress: Callable[[float], None]
@@ -159,10 +179,11 @@ class EngineClient:
         ``on_progress`` is told the share that is done. Raises ``EngineCrashed``, ``Cancelled`` after
         ``stop``, ``GeneratorError`` when the engine failed.
         """
-        self._running, self._sent, self._stop_asked = request.id, False, False
+        self._running, self._sent = request.id, False
+        self._stop_asked.clear()
         ended = False
         try:
-            await self.start()
+            await self._start_unless_stopped(request.id)
             with tempfile.TemporaryDirectory(prefix="sideman-") as folder:
                 paths = tuple(_shared_file(Path(folder) / f"{i}.f32", request) for i in range(len(request.controls)))
                 await self._begin(Run(request=request, audio=paths))
@@ -173,7 +194,8 @@ class EngineClient:
             ended = True
             raise
         except asyncio.CancelledError:
-            self._kill()
+            if self._sent:
+                self._kill()
             raise
         finally:
             if self._sent and not ended:
@@ -181,11 +203,21 @@ class EngineClient:
             self._running = None
             self._disarm()
 
+    async def _start_unless_stopped(self, request_id: str) -> None:
+        """Wait for a warm process, but not past ``stop``: the process goes on to start for the next request."""
+        starting = self._start_task()
+        stopped = asyncio.create_task(self._stop_asked.wait(), name="stop asked")
+        try:
+            await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+        if self._stop_asked.is_set():
+            raise Cancelled(f"The request {request_id} was cancelled.")
+        await starting
+
     async def _begin(self, run: Run) -> None:
         self._sent = True
         await self._send(run)
-        if self._stop_asked:
-            await self._send(Stop(id=run.request.id))
 
     async def _takes(self, request_id: str, on_progress: Callable[[float], None]) -> AsyncGenerator[TakeMade, None]:
         while self._child:
@@ -208,10 +240,11 @@ class EngineClient:
         """Stop the request if it is the one that runs; a process that does not obey is killed."""
         if self._running != request_id:
             return
-        self._stop_asked = True
-        if self._sent:
-            with contextlib.suppress(EngineCrashed):
-                await self._send(Stop(id=request_id))
+        self._stop_asked.set()
+        if not self._sent:
+            return
+        with contextlib.suppress(EngineCrashed):
+            await self._send(Stop(id=request_id))
         if self._killer is None:
             self._killer = asyncio.get_running_loop().call_later(STOP_GRACE_S, self._kill)
 
@@ -225,6 +258,10 @@ class EngineClient:
     async def close(self) -> None:
         """End the process; safe to call twice."""
         self._closed = True
+        if self._starting and not self._starting.done():
+            self._starting.cancel()
+            with contextlib.suppress(asyncio.CancelledError, SidemanError):
+                await self._starting
         if self._child and self._child.alive:
             self._child.requests.close()
             with contextlib.suppress(TimeoutError):
@@ -272,6 +309,12 @@ class EngineClient:
             raise EngineCrashed(
                 f"The engine process said something that is no message ({line[:60]!r}) and was stopped."
             ) from None
+
+
+def _heard(task: asyncio.Task[None]) -> None:
+    """Take note of how a start ended that nobody waited for."""
+    if not task.cancelled() and (error := task.exception()):
+        log.info("engine start: %s", error)
 
 
 async def _spawn(command: Sequence[str]) -> _Child:

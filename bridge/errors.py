@@ -2,27 +2,39 @@
 
 ::
 
-    SidemanError                    midi/errors.py   code "failed"
-    ├── NotationError                                bad_notation
-    │   ├── ChordError                               bad_chord
-    │   ├── KeyNameError                             bad_key
-    │   ├── PatternError                             bad_pattern
-    │   ├── VoiceError                               bad_voice
-    │   └── MeterError                               bad_meter
-    ├── MidiFileError                                bad_midi_file
-    ├── GeneratorError              models/errors.py engine_failed
-    │   └── SoundfontError                           soundfont
-    ├── Cancelled                   models/errors.py cancelled
-    ├── HostError                   plugin_host/host.py  host
-    ├── ConfigError                 bridge/errors.py bad_config
-    ├── StartError                                   cannot_start
-    ├── ClipError                                    clip
-    │   └── DiskError                                disk
-    ├── RequestError                                 bad_request
-    │   ├── NothingToPlay                            nothing_to_play
-    │   ├── QueueFull                                queue_full
-    │   └── EngineUnavailable                        engine_unavailable
-    └── EngineCrashed                                engine_crashed
+    SidemanError                        midi/errors.py          failed
+    ├── NotationError                                           bad_notation
+    │   ├── ChordError                                          bad_chord
+    │   ├── KeyNameError                                        bad_key
+    │   ├── PatternError                                        bad_pattern
+    │   ├── VoiceError                                          bad_voice
+    │   └── MeterError                                          bad_meter
+    ├── MidiFileError                                           bad_midi_file
+    ├── GeneratorError                  models/errors.py        engine_failed
+    │   └── SoundfontError                                      soundfont
+    ├── Cancelled                                               cancelled
+    ├── HostError                       plugin_host/host.py     host
+    ├── ConfigError                     bridge/errors.py        bad_config
+    ├── StartError                                              cannot_start
+    ├── ClipError                                               clip
+    │   └── DiskError                                           disk
+    ├── RequestError                                            bad_request
+    │   ├── NothingToPlay                                       nothing_to_play
+    │   ├── QueueFull                                           queue_full
+    │   ├── EngineUnavailable                                   engine_unavailable
+    │   ├── TooMany                     bridge/session.py       too_many
+    │   ├── ClipTooLong                 bridge/conditioning.py  too_long
+    │   ├── ClipTooShort                                        out_of_range
+    │   ├── NoSuchRequest               bridge/engine.py        no_such_request
+    │   └── UnknownAddress              bridge/daemon.py        unknown_address
+    ├── EngineCrashed                   bridge/errors.py        engine_crashed
+    ├── MessageError                    bridge/osc_errors.py    malformed
+    │   ├── WrongTypes                                          wrong_types
+    │   ├── OutOfRange                                          out_of_range
+    │   ├── TooLong                                             too_long
+    │   ├── TooManyElements                                     too_many
+    │   └── NotAllowed                                          not_allowed
+    └── NoAnswer                        bridge/osc_client.py    no_answer
 
 ``code`` is the second argument of ``/sideman/error``; the message is its third.
 """

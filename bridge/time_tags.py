@@ -33,8 +33,8 @@ _HALF: Final = _WRAP // 2
 
 
 def time_tag_at(unix_s: float) -> TimeTag:
-    """The time tag of a moment in seconds since 1970."""
-    return TimeTag(_units(unix_s) % _WRAP)
+    """The time tag of a moment in seconds since 1970; at the wrap, the first that does not mean "immediately"."""
+    return TimeTag(max(_units(unix_s) % _WRAP, IMMEDIATELY + 1))
 
 
 def _units(unix_s: float) -> int:

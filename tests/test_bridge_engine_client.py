@@ -62,6 +62,13 @@ FAILS = """
 say(type="ready")
 while True: say(type="failed", id=hear()["request"]["id"], code="soundfont", message="No piano.")
 """
+HANGS_AT_FIRST = (
+    """
+import os
+if not os.path.exists("FLAG"): open("FLAG", "w").close(); hear()
+"""
+    + GOOD
+)
 CANNOT_START = 'say(type="failed", id="", code="soundfont", message="No soundfont.")'
 DIES_AT_START = 'sys.exit("no such module")'
 
@@ -236,6 +243,39 @@ def test_an_engine_that_cannot_start_says_why(script: str, words: str) -> None:
             await client.start()
 
     with_engine(script, scene)
+
+
+def test_a_process_killed_while_it_starts_fails_all_that_wait_and_the_next_request_works(tmp_path: Path) -> None:
+    flag = tmp_path / "started"
+
+    async def scene(client: EngineClient) -> None:
+        warming = asyncio.create_task(client.start())
+        waiting = asyncio.create_task(takes_of(client, request()))
+        while not flag.exists():
+            await asyncio.sleep(0)
+        assert client.pid is not None
+        os.kill(client.pid, signal.SIGKILL)
+        for task in (warming, waiting):
+            with pytest.raises(EngineCrashed, match="SIGKILL"):
+                await task
+        assert len(await takes_of(client, request("next"))) == 1
+
+    with_engine(HANGS_AT_FIRST.replace("FLAG", str(flag)), scene)
+
+
+def test_a_request_stopped_while_the_engine_starts_ends_at_once_and_the_start_goes_on(tmp_path: Path) -> None:
+    flag = tmp_path / "started"
+
+    async def scene(client: EngineClient) -> None:
+        waiting = asyncio.create_task(takes_of(client, request()))
+        while not flag.exists():
+            await asyncio.sleep(0)
+        await client.stop("a")
+        with pytest.raises(Cancelled):
+            await waiting
+        assert client.pid is not None
+
+    with_engine(HANGS_AT_FIRST.replace("FLAG", str(flag)), scene)
 
 
 def test_the_real_engine_process_killed_between_requests_is_started_again() -> None:

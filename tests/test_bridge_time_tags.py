@@ -29,6 +29,10 @@ def test_time_tags_begin_anew_in_2036() -> None:
     assert time_tag_at(WRAP + 3.0) == 3 << 32
 
 
+def test_the_moment_of_the_wrap_is_not_immediately() -> None:
+    assert admit(Schedule(), (time_tag_at(WRAP), "a"), now=WRAP - 1) == ()
+
+
 @pytest.mark.parametrize(
     "tag",
     [

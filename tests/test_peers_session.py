@@ -7,6 +7,8 @@ import re
 import shutil
 import socket
 import subprocess
+import threading
+import time
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,8 @@ from bridge.spawned import SpawnedDaemon, spawned_daemon
 
 pytestmark = pytest.mark.peer
 HERE = Path(__file__).parent
+PATIENCE_S = 60.0
+PROBE = b"/are/you/there\0\0,\0\0\0"
 
 
 @pytest.fixture
@@ -32,28 +36,31 @@ def program(name: str) -> str:
 
 
 def lines_until(process: subprocess.Popen[str], end: str) -> list[str]:
+    """What a program prints up to the line that has ``end`` in it; one that never prints it is killed."""
     assert process.stdout is not None
     lines = []
-    for line in process.stdout:
-        lines.append(line.strip())
-        if end in line:
-            return lines
+    watchdog = threading.Timer(PATIENCE_S, process.kill)
+    watchdog.start()
+    try:
+        for line in process.stdout:
+            lines.append(line.strip())
+            if end in line:
+                return lines
+    finally:
+        watchdog.cancel()
+        watchdog.join()
     raise AssertionError(f"{end} was never heard: {lines}")
 
 
 def test_oscsend_drives_a_session_and_oscdump_hears_it(daemon: SpawnedDaemon) -> None:
-    address = f"osc.udp://127.0.0.1:{daemon.port}"
-
-    def send(*arguments: str) -> None:
-        subprocess.run([program("oscsend"), address, *arguments], check=True, timeout=10)
+    def send(*arguments: str, port: int = daemon.port) -> None:
+        subprocess.run([program("oscsend"), f"osc.udp://127.0.0.1:{port}", *arguments], check=True, timeout=10)
 
     port = free_port()
-    with subprocess.Popen(
-        [program("stdbuf"), "-oL", program("oscdump"), str(port)], stdout=subprocess.PIPE, text=True
-    ) as dump:
+    with subprocess.Popen([program("oscdump"), "-L", str(port)], stdout=subprocess.PIPE, text=True) as dump:
         try:
+            wait_for_a_listener(port)
             send("/sideman/subscribe", "i", str(port))
-            lines_until(dump, "/sideman/subscribed")
             send("/sideman/tempo", "f", "97.5")
             send("/sideman/meter", "ii", "7", "8")
             send("/sideman/key", "s", "F# dorian")
@@ -73,6 +80,23 @@ def test_oscsend_drives_a_session_and_oscdump_hears_it(daemon: SpawnedDaemon) ->
     with wave.open(found[1]) as file:
         assert file.getnframes() == round(48000 * 14 * 60 / 97.5)
     assert float(found[3]) == pytest.approx(97.5)
+
+
+def wait_for_a_listener(port: int) -> None:
+    """Return when something listens on a UDP port of loopback: to write to it is no longer refused."""
+    deadline = time.monotonic() + PATIENCE_S
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("127.0.0.1", port))
+        probe.settimeout(0.1)
+        while time.monotonic() < deadline:
+            try:
+                probe.send(PROBE)
+                probe.recv(1)
+            except ConnectionRefusedError:
+                continue
+            except TimeoutError:
+                return
+    raise AssertionError(f"Nothing listens on UDP port {port}.")
 
 
 def free_port() -> int:
