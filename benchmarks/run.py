@@ -20,14 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from bridge.osc_codec import Message, decode
-from bridge.osc_schema import GridPattern
 from rich.console import Console
 from rich.table import Table
 
 from bridge.osc_client import OscClient, datagram
+from bridge.osc_codec import Message, decode
+from bridge.osc_schema import GridPattern
 from bridge.session import SessionState, reduce
-from bridge.spawned import spawned_daemon
+from bridge.spawned import SpawnedDaemon, spawned_daemon
 from midi.time import Seconds
 
 SESSION = (
@@ -60,13 +60,13 @@ class Row:
 
 
 @contextmanager
-def daemon(clips: Path) -> Iterator[tuple[OscClient, psutil.Process, float]]:
-    """A running daemon: a client of it, its process, and the seconds until it was ready."""
+def daemon(clips: Path) -> Iterator[tuple[OscClient, SpawnedDaemon, float]]:
+    """A running daemon, a client of it, and the seconds until it was ready."""
     began = time.perf_counter()
     with spawned_daemon(clips) as spawned:
         ready = time.perf_counter() - began
         with OscClient(spawned.host, spawned.port) as client:
-            yield client, psutil.Process(spawned.process.pid), ready
+            yield client, spawned, ready
 
 
 def one_clip(client: OscClient) -> float:
@@ -94,28 +94,31 @@ def codec_and_reducer(seconds: float = 2.0) -> float:
     return count / (time.perf_counter() - began)
 
 
-def over_udp(client: OscClient, rate: int = 2000, seconds: float = 3.0) -> tuple[int, int]:
-    """Position messages sent at ``rate`` a second, and how many of them the daemon took, told by pings."""
+def over_udp(address: tuple[str, int], rate: int = 2000, seconds: float = 3.0) -> tuple[int, int]:
+    """Pings sent at ``rate`` a second, and how many of them the daemon answered."""
+    ping = datagram("/sideman/ping", "")
     sent = answered = 0
-    began = time.perf_counter()
-    client._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
-    while sent < rate * seconds:
-        while sent < (time.perf_counter() - began) * rate:
-            client.send("/sideman/ping")
-            sent += 1
-        answered += drained(client)
-    deadline = time.perf_counter() + 2.0
-    while answered < sent and time.perf_counter() < deadline:
-        answered += drained(client)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        udp.setblocking(False)
+        udp.connect(address)
+        began = time.perf_counter()
+        while sent < rate * seconds:
+            while sent < (time.perf_counter() - began) * rate:
+                udp.send(ping)
+                sent += 1
+            answered += drained(udp)
+        deadline = time.perf_counter() + 2.0
+        while answered < sent and time.perf_counter() < deadline:
+            answered += drained(udp)
     return sent, answered
 
 
-def drained(client: OscClient) -> int:
+def drained(udp: socket.socket) -> int:
     """Answers that lie in the socket."""
-    client._socket.setblocking(False)
     count = 0
     try:
-        while client._socket.recv(2048):
+        while udp.recv(2048):
             count += 1
     except BlockingIOError:
         pass
@@ -141,7 +144,7 @@ def measure(report: Callable[[str], None], clips: int) -> list[Row]:
         report("codec and reducer")
         rate = codec_and_reducer()
         rows.append(Row(name="codec and reducer, one core", value=f"{rate:,.0f} messages/s", wanted="20,000 /s"))
-        with daemon(Path(folder)) as (client, process, _):
+        with daemon(Path(folder)) as (client, spawned, _):
             for address, types, *arguments in SESSION:
                 client.send(address, types, *arguments)
             report("clips")
@@ -151,11 +154,11 @@ def measure(report: Callable[[str], None], clips: int) -> list[Row]:
                 Row(name="4 bars at 120, request to file", value=spread(times, "ms", 1000), wanted="under 150 ms")
             )
             report("UDP")
-            sent, answered = over_udp(client)
+            sent, answered = over_udp((spawned.host, spawned.port))
             rows.append(
                 Row(name="2,000 messages/s over UDP", value=f"{sent - answered} of {sent:,} lost", wanted="0 lost")
             )
-            memory = process.memory_info().rss / 1e6
+            memory = psutil.Process(spawned.process.pid).memory_info().rss / 1e6
             rows.append(Row(name="daemon memory", value=f"{memory:.0f} MB", wanted="under 120 MB"))
     return rows
 

@@ -13,7 +13,7 @@ ATTACK_S: Final = 0.0015
 """The gain falls to a peak in this time, before the peak."""
 RELEASE_DB_PER_S: Final = 100.0
 """The gain comes back this fast: 8 dB in 80 ms."""
-_GROUP_FRAMES: Final = 16
+GROUP_FRAMES: Final = 16
 """Reductions are found for groups of frames; only the smoothing goes frame by frame."""
 
 Audio = npt.NDArray[np.float64]
@@ -31,7 +31,7 @@ class Limiter:
         self._reach = round(ATTACK_S * sample_rate_hz / 2)
         level = _group_maxima(np.maximum.reduce([np.abs(channel) for channel in loop.T]))
         # A group's neighbours within `reach` frames; one more, for the last group may be a short one.
-        groups = math.ceil(self._reach / _GROUP_FRAMES) + 1
+        groups = math.ceil(self._reach / GROUP_FRAMES) + 1
         held = maximum_filter1d(level, size=2 * groups + 1, mode="wrap")
         with np.errstate(divide="ignore"):
             self._held_db = 20.0 * np.log10(held)
@@ -43,17 +43,24 @@ class Limiter:
         the attack time, which makes ramps of the hold's edges. Every value in a peak's average was held for
         that peak, so the average is at least what it needs, up to floating-point rounding.
         """
-        needed_db = np.maximum(self._held_db + (gain_db - ceiling_dbfs), 0.0)
-        released_db = _released(needed_db, RELEASE_DB_PER_S * _GROUP_FRAMES / self._rate)
-        by_frame = np.repeat(released_db, _GROUP_FRAMES)[: self._frames]
+        by_frame = np.repeat(self._reduction_db(gain_db, ceiling_dbfs), GROUP_FRAMES)[: self._frames]
         reduction_db = uniform_filter1d(by_frame, size=2 * self._reach + 1, mode="wrap")
         gain = np.exp((gain_db - reduction_db) * (math.log(10.0) / 20.0))
         return gain, float(reduction_db.max())
 
+    def coarse_gain(self, gain_db: float, ceiling_dbfs: float) -> Audio:
+        """``gain`` before it is smoothed: one value for each group of ``GROUP_FRAMES`` frames."""
+        gain: Audio = np.exp((gain_db - self._reduction_db(gain_db, ceiling_dbfs)) * (math.log(10.0) / 20.0))
+        return gain
+
+    def _reduction_db(self, gain_db: float, ceiling_dbfs: float) -> Audio:
+        needed_db = np.maximum(self._held_db + (gain_db - ceiling_dbfs), 0.0)
+        return _released(needed_db, RELEASE_DB_PER_S * GROUP_FRAMES / self._rate)
+
 
 def _group_maxima(level: Audio) -> Audio:
     """The largest level in each group of frames; the last group may be short."""
-    return np.maximum.reduceat(level, np.arange(0, len(level), _GROUP_FRAMES))
+    return np.maximum.reduceat(level, np.arange(0, len(level), GROUP_FRAMES))
 
 
 def _released(reduction_db: Audio, fall_db: float) -> Audio:

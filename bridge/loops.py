@@ -39,7 +39,7 @@ def fold(audio: Audio, frames: int, sample_rate_hz: int) -> tuple[Audio, int]:
         tail = tail[:0]
     overlap = min(len(tail), round(OVERLAP_S * sample_rate_hz))
     ringing = _wrapped(_faded_out(tail, overlap), frames)
-    loop = body + ringing
+    loop = _mixed(body, ringing)
     if seam_steps(loop, sample_rate_hz):
         if not len(tail):
             loop = _faded_in(
@@ -47,7 +47,7 @@ def fold(audio: Audio, frames: int, sample_rate_hz: int) -> tuple[Audio, int]:
             )
         else:
             short = len(tail) <= overlap
-            loop = _faded_in(body, overlap if short else _frames_of(FADE_IN_S, sample_rate_hz)) + ringing
+            loop = _mixed(_faded_in(body, overlap if short else _frames_of(FADE_IN_S, sample_rate_hz)), ringing)
     return loop, len(tail)
 
 
@@ -72,8 +72,17 @@ def _audible(tail: Audio) -> Audio:
     return tail[: heard[-1] + 1] if len(heard) else tail[:0]
 
 
+def _mixed(body: Audio, start: Audio) -> Audio:
+    """``body`` with ``start``, which is no longer, added to its beginning."""
+    mixed = body.copy()
+    mixed[: len(start)] += start
+    return mixed
+
+
 def _wrapped(tail: Audio, frames: int) -> Audio:
-    """The tail laid around a loop of ``frames`` frames as often as it goes, each round added to the last."""
+    """A tail longer than the loop laid around it as often as it goes, each round added to the last."""
+    if len(tail) <= frames:
+        return tail
     rounds = math.ceil(len(tail) / frames)
     padded = np.pad(tail, ((0, rounds * frames - len(tail)), (0, 0)))
     wrapped: Audio = padded.reshape(rounds, frames, tail.shape[1]).sum(axis=0)

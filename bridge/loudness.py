@@ -10,6 +10,8 @@ import numpy.typing as npt
 import pyloudnorm
 from scipy.signal import sosfilt
 
+from bridge.limiter import GROUP_FRAMES
+
 Audio = npt.NDArray[np.float64]
 
 MEASURED_S: Final = 3.0
@@ -27,8 +29,7 @@ def loop_loudness(loop: npt.NDArray[np.floating], sample_rate_hz: int) -> float:
     A steady offset is taken out first: the K-weighting lets none through, but a meter that starts on one
     hears a click.
     """
-    centred = loop - _mean(loop)
-    playing = np.tile(centred, (_repeats(len(loop), sample_rate_hz), 1))
+    playing = _repeated(loop - _mean(loop), sample_rate_hz)
     return float(pyloudnorm.Meter(sample_rate_hz).integrated_loudness(playing))
 
 
@@ -42,16 +43,27 @@ class WeightedPower:
 
     def __init__(self, loop: Audio, sample_rate_hz: int) -> None:
         self._repeats = _repeats(len(loop), sample_rate_hz)
-        centred = (loop - _mean(loop)).T
-        weighted = sosfilt(_k_weighting(sample_rate_hz), np.tile(centred, (1, self._repeats)), axis=-1)
-        self._power: Audio = np.square(weighted).sum(axis=0)
-        self._hop = round(_HOP_S * sample_rate_hz)
+        playing = _repeated(loop - _mean(loop), sample_rate_hz)
+        sections = _k_weighting(sample_rate_hz)
+        power: Audio = np.zeros(len(playing))
+        for channel in playing.T:
+            weighted = sosfilt(sections, channel)
+            weighted *= weighted
+            power += weighted
+        groups = np.arange(0, len(loop), GROUP_FRAMES)
+        self._power: Audio = np.add.reduceat(power.reshape(self._repeats, -1), groups, axis=1)
+        hop = self._hop_frames = _HOP_S * sample_rate_hz
+        starts = np.add.outer(np.arange(self._repeats) * len(loop), groups).reshape(-1)
+        hops = np.arange(int(len(power) / hop)) * hop
+        self._hop_starts, self._hop_ends = np.searchsorted(starts, hops), np.searchsorted(starts, hops + hop)
 
     def loudness(self, gain: Audio | None = None) -> float:
-        """Integrated loudness in LUFS with the gain of each frame of the loop; -inf for silence."""
-        power = self._power if gain is None else self._power * np.tile(np.square(gain), self._repeats)
-        hops = len(power) // self._hop
-        by_hop = power[: hops * self._hop].reshape(hops, self._hop).mean(axis=1)
+        """Integrated loudness in LUFS; ``gain`` is that of each group of frames of the loop. -inf for silence."""
+        power = self._power
+        if gain is not None:
+            power = power * np.square(gain)
+        so_far = np.concatenate([[0.0], np.cumsum(power)])
+        by_hop = (so_far[self._hop_ends] - so_far[self._hop_starts]) / self._hop_frames
         blocks = np.convolve(by_hop, np.full(_HOPS_IN_BLOCK, 1 / _HOPS_IN_BLOCK), mode="valid")
         loud = blocks[blocks > _power_of(_ABSOLUTE_GATE_LUFS)]
         if not len(loud):
@@ -63,6 +75,12 @@ class WeightedPower:
 def _mean(loop: npt.NDArray[np.floating]) -> Audio:
     """The mean of each channel; ``mean(axis=0)`` is many times slower on two columns."""
     return np.array([channel.mean() for channel in loop.T])
+
+
+def _repeated(loop: npt.NDArray[np.floating], sample_rate_hz: int) -> npt.NDArray[np.floating]:
+    """The loop as often after itself as it takes to be measured."""
+    repeats = _repeats(len(loop), sample_rate_hz)
+    return np.tile(loop, (repeats, 1)) if repeats > 1 else loop
 
 
 def _repeats(frames: int, sample_rate_hz: int) -> int:

@@ -108,8 +108,10 @@ def _normalised(waveform: Waveform) -> tuple[float, Audio]:
             "try another seed."
         )
     audio = np.array(np.broadcast_to(samples, (len(samples), CHANNELS)), dtype=np.float64)
-    peak = float(np.abs(audio).max(initial=0.0))
-    return peak, audio / peak if peak else audio
+    peak = max(float(audio.max(initial=0.0)), -float(audio.min(initial=0.0)))
+    if peak:
+        audio /= peak
+    return peak, audio
 
 
 def _resampled(audio: Audio, from_hz: int, to_hz: int) -> Audio:
@@ -203,8 +205,7 @@ class _Search:
     def gain_for(self, target_lufs: float, gain_db: float) -> float:
         """The gain in dB, ``most_db`` at the most, at which the limited loop should have the target loudness."""
         for _ in range(MAX_ITERATIONS):
-            gain, _ = self.limiter.gain(gain_db, self.ceiling_dbfs)
-            missed_db = target_lufs - self.power.loudness(gain)
+            missed_db = target_lufs - self.power.loudness(self.limiter.coarse_gain(gain_db, self.ceiling_dbfs))
             if abs(missed_db) <= LOUDNESS_TOLERANCE_LU / 2 or (missed_db > 0 and gain_db >= self.most_db):
                 break
             gain_db = min(gain_db + missed_db, self.most_db)

@@ -113,8 +113,11 @@ def dequantise(integers: npt.NDArray[np.int32]) -> Samples:
 
 def pcm24(samples: npt.NDArray[np.floating]) -> bytes:
     """Samples [frames, channels] as packed little-endian 24-bit PCM. Raises ``ClipError`` as ``quantise``."""
-    words = quantise(samples).astype("<i4", order="C", copy=False)
-    return words.view(np.uint8).reshape(-1, 4)[:, :BYTES_PER_SAMPLE].tobytes()
+    words = quantise(samples).astype("<i4", order="C", copy=False).view(np.uint8).reshape(-1, 4)
+    packed = np.empty((len(words), BYTES_PER_SAMPLE), dtype=np.uint8)
+    for place in range(BYTES_PER_SAMPLE):  # several times faster than one copy of all three
+        packed[:, place] = words[:, place]
+    return packed.tobytes()
 
 
 def wav_chunks(samples: Samples, *, sample_rate_hz: int, tags: LoopTags | None) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from typing import Final
 from midi.chord_qualities import Quality, harte_degree, harte_quality
 from midi.chord_syntax import quoted, read_symbol
 from midi.errors import ChordError
-from midi.pitch_names import NOTE_NAMES
+from midi.pitch_names import NOTE_NAMES, spell_above
 from midi.time import Beats
 
 __all__ = [
@@ -30,6 +30,10 @@ __all__ = [
 NO_CHORD_LABEL: Final = "N.C."
 MAX_BARS: Final = 1024
 MAX_CHORDS_A_BAR: Final = 32
+
+
+_LETTER_STEPS: Final = {3: 2, 4: 2, 6: 4, 7: 4, 8: 4, 10: 6, 11: 6}
+"""Semitones above a root that are its third, fifth or seventh, and the letters that these lie above the root's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +68,14 @@ class Chord:
     @property
     def label(self) -> str:
         """The canonical lead-sheet symbol, whatever was written: ``F#m7b5``, ``Bbmaj7/D``."""
-        bass = "" if self.bass is None else f"/{NOTE_NAMES[self.bass]}"
+        bass = "" if self.bass is None else f"/{self._bass_name(self.bass)}"
         return f"{NOTE_NAMES[self.root]}{self.quality.symbol}{bass}"
+
+    def _bass_name(self, bass: int) -> str:
+        """A third, fifth or seventh of the chord is spelled as one (``E7/G#``), any other bass as usual."""
+        interval = (bass - self.root) % 12
+        steps = _LETTER_STEPS.get(interval) if interval in self.quality.intervals else None
+        return NOTE_NAMES[bass] if steps is None else spell_above(self.root, steps, bass)
 
     @property
     def harte(self) -> str:

@@ -14,6 +14,9 @@ _ACCIDENTALS: Final = {"#": 1, "♯": 1, "x": 2, "𝄪": 2, "b": -1, "♭": -1, 
 _NOTE: Final = re.compile(r"([A-G])(#{1,2}|♯{1,2}|x|𝄪|b{1,2}|♭{1,2}|𝄫)?")
 
 
+_LETTER_ORDER: Final = tuple(_LETTERS)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteName:
     """A note name that was read: its pitch class (0 is C), and the place in the text where it ended."""
@@ -33,3 +36,14 @@ def read_note_name(text: str, start: int = 0) -> NoteName | None:
     letter, accidentals = match.group(1), match.group(2) or ""
     shift = sum(_ACCIDENTALS[sign] for sign in accidentals)
     return NoteName(pitch_class=(_LETTERS[letter] + shift) % 12, end=match.end())
+
+
+def spell_above(root: int, letter_steps: int, pitch_class: int) -> str:
+    """A pitch class named by the letter that lies ``letter_steps`` above the root's: over E, 8 is G# as a third.
+
+    Where that takes more than one accidental, the usual spelling stands.
+    """
+    place = _LETTER_ORDER.index(NOTE_NAMES[root][0]) + letter_steps
+    letter = _LETTER_ORDER[place % len(_LETTER_ORDER)]
+    accidental = {0: "", 1: "#", 11: "b"}.get((pitch_class - _LETTERS[letter]) % 12)
+    return NOTE_NAMES[pitch_class] if accidental is None else f"{letter}{accidental}"

@@ -18,7 +18,7 @@ from models.errors import Cancelled
 from models.generator import CancelCheck, Progress, SketchChart, Waveform
 from models.soundfont import SoundfontRenderer
 
-TAIL_S: Final = 2.5
+TAIL_S: Final = 2.0
 """Length of what rings on after the end of the chart."""
 FADE_S: Final = 1.0
 """The tail is faded out over this long, up to the silence."""

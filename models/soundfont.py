@@ -115,10 +115,10 @@ class SoundfontRenderer:
             )
         played = _without_overlaps(notes)
         frames = round(duration_s * SAMPLE_RATE_HZ)
-        samples = np.zeros((frames, 2), dtype=np.float32)
+        samples: Samples = np.zeros((0, 2), dtype=np.float32)
         for expression in _EXPRESSIONS:
             samples = self._render_once(_midi_bytes(played, channels, duration_s, expression=expression), frames)
-            if float(np.abs(samples).max(initial=0.0)) < _PEAK_LIMIT:
+            if max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0))) < _PEAK_LIMIT:
                 break
         return Waveform(samples=samples, sample_rate_hz=SAMPLE_RATE_HZ)
 
@@ -127,7 +127,9 @@ class SoundfontRenderer:
             wav = midirenderer.render_wave_from(self._soundfont, midi)
         except RuntimeError as error:
             raise GeneratorError(f"The synthesizer failed: {error}. Try another soundfont.") from error
-        audio, _ = soundfile.read(io.BytesIO(wav), dtype="float32", always_2d=True)
+        audio: Samples = soundfile.read(io.BytesIO(wav), dtype="float32", always_2d=True)[0]
+        if len(audio) == frames:
+            return audio
         samples = np.zeros((frames, 2), dtype=np.float32)
         length = min(frames, audio.shape[0])
         samples[:length] = audio[:length]

@@ -121,6 +121,8 @@ def test_a_base_with_alterations_keeps_its_tones_through_its_label(base: Quality
         ("C7#11b9", "C7b9(#11)"), ("Cmaj7+5", "Cmaj7#5"), ("C13#11", "C13(#11)"), ("Calt", "C7alt"),
         ("Cmaj7#4", "Cmaj7#11"),
         # Slash bass
+        ("E7/G#", "E7/G#"), ("E/Ab", "E/G#"), ("F#m7/C#", "F#m7/C#"), ("C#/F", "C#/E#"), ("Abm/B", "Abm/Cb"),
+        ("Adim/Eb", "Adim/Eb"), ("Caug/Ab", "Caug/G#"), ("C/F#", "C/F#"), ("C/Ab", "C/Ab"), ("Bmaj7/Bb", "Bmaj7/A#"),
         ("C/C", "C"), ("Am/G", "Am/G"), ("D/F♯", "D/F#"), ("C7b9/Bb", "C7b9/Bb"), ("Bb/Bb", "Bb"),
         # Harte
         ("C:min7/b3", "Cm7/Eb"), ("C:maj(9)", "Cadd9"), ("C:(1,3,5,b7)", "C7"), ("C:hdim7", "Cm7b5"),
