@@ -14,9 +14,12 @@ from bridge.session import SessionState
 from bridge.wav import LoopTags
 from midi.chords import ChordSpan, chord_label
 from midi.keys import Key
-from midi.time import Seconds
+from midi.time import Bpm, Seconds
 
 MIDDLE_C: Final = 60
+STEADY_BPM: Final = 1e-6
+STEADY_BEATS: Final = 1e-6
+"""Differences from rounding, and no more."""
 DEFAULT_SOUNDFONT: Final = ("TimGM6mb.sf2, inside the package pretty_midi", "GPL-2.0-only")
 """The soundfont that the sketch engine plays when none is named, and its licence."""
 
@@ -72,10 +75,19 @@ def receipt_for(
 
 
 def loop_tags(window: Window, key: Key | None) -> LoopTags:
-    """The tags of a clip; the root note is the key's tonic from middle C up."""
+    """The tags of a clip; the root note is the key's tonic from middle C up.
+
+    A clip with a broken number of beats, or with a tempo that changes, may not be stretched: its beats do not
+    lie where a host would look for them.
+    """
+    length = window.end - window.start
+    mean_bpm = Bpm(60.0 * length / window.seconds)
+    steady = abs(mean_bpm - window.bpm) < STEADY_BPM
+    whole = abs(length - round(length)) < STEADY_BEATS and length > STEADY_BEATS
     return LoopTags(
-        bpm=window.bpm,
-        beats=max(1, round(window.end - window.start)),
+        bpm=window.bpm if steady else mean_bpm,
+        beats=max(1, round(length)),
+        stretch=steady and whole,
         meter=window.meter,
         root_note=None if key is None else MIDDLE_C + key.tonic,
         frames=window.frames,

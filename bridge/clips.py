@@ -13,7 +13,6 @@ import errno
 import hashlib
 import itertools
 import os
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from bridge.receipt_schema import (
     receipt_from_json,
     receipt_to_json,
 )
+from bridge.request_ids import REQUEST_ID, REQUEST_ID_WORDS
 from bridge.wav import LoopTags, wav_chunks
 from midi.keys import Key
 from midi.time import Bpm, Seconds
@@ -52,11 +52,6 @@ PART_SUFFIX: Final = ".part"
 LEFTOVER_AGE_S: Final = 600.0
 """A hidden file that was not written to for this long is what a run that died left behind."""
 
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
-_RESERVED: Final = frozenset(
-    ("CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in range(1, 10)))
-)
-"""Names that Windows keeps for devices, whatever their extension."""
 
 _CAUSES: Final = {
     errno.ENOSPC: "the disk is full; free some space, or choose another folder with --clips",
@@ -97,11 +92,8 @@ def clip_file_name(request_id: str, take: int, bpm: float, key: Key | None) -> s
 
     Raises ``ClipError`` for a request id that could be taken for a path or a device.
     """
-    if not _REQUEST_ID.fullmatch(request_id) or request_id.split(".", maxsplit=1)[0].upper() in _RESERVED:
-        raise ClipError(
-            f"{request_id[:64]!r} cannot be part of a file name: use up to 64 letters, digits, '.', '_' and '-', "
-            "no dot first, and no device name of Windows."
-        )
+    if not REQUEST_ID.fullmatch(request_id):
+        raise ClipError(f"{request_id[:64]!r} cannot be part of a file name: use {REQUEST_ID_WORDS}.")
     key_part = "" if key is None else f"_{key.short}"
     return f"{PREFIX}{request_id}-t{take}_{round(bpm, 2):g}bpm{key_part}{AUDIO_SUFFIX}"
 
@@ -181,7 +173,9 @@ class ClipFolder:
         raise AssertionError("there is always another number")
 
     def _fail(self, error: OSError) -> NoReturn:
-        raise DiskError(f"The clip could not be written to {self.path}: {_cause(error)}. Nothing was kept.") from None
+        raise DiskError(
+            f"The clip could not be written to {self.path}: {_cause(error)}. This take was not kept."
+        ) from None
 
 
 def _numbered(stem: str) -> Iterator[str]:

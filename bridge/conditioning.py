@@ -21,6 +21,10 @@ MAX_CLIP: Final = Seconds(15 * 60.0)
 """Longest clip: 15 minutes of 48 kHz stereo are 345 MB of samples."""
 
 
+SEEDS: Final = 2**31
+"""Seeds go from 0 to one less, so that every one of them can be sent back as an OSC integer."""
+
+
 class ClipTooLong(RequestError):
     """More seconds than a clip may have."""
 
@@ -61,8 +65,9 @@ class Plan:
 def plan(state: SessionState, *, request_id: str, seed: int, audio: AudioFormat) -> Plan:
     """Plan the clip that ``state`` asks for.
 
-    Take ``i`` gets the seed ``seed + i``. Raises ``NothingToPlay`` for an empty session, ``ClipTooLong``
-    for a clip over ``MAX_CLIP``, and ``PatternError`` for drum patterns that no longer fit the meter.
+    Take ``i`` gets the seed ``seed + i``, modulo ``SEEDS``. Raises ``NothingToPlay`` for an empty session,
+    ``ClipTooLong`` for a clip over ``MAX_CLIP``, and ``PatternError`` for drum patterns that no longer fit the
+    meter.
     """
     window = plan_window(state, audio)
     drums = state.drums.layout(state.tempo_map, window.start, window.end)
@@ -83,7 +88,7 @@ def plan(state: SessionState, *, request_id: str, seed: int, audio: AudioFormat)
             melody=melody,
             key=state.key,
             prompt=state.prompt,
-            seed=seed + take,
+            seed=(seed + take) % SEEDS,
         )
         for take in range(state.takes)
     )

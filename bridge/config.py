@@ -17,6 +17,7 @@ from bridge.errors import ConfigError, SidemanError
 from bridge.hosts import require_host
 
 DEFAULT_PORT: Final = 9130
+COMMAND_LINE: Final = "the command line"
 MAX_CONFIG_BYTES: Final = 1_000_000
 Port = Annotated[int, Field(ge=0, le=65535)]
 UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
@@ -111,16 +112,17 @@ def load_config(path: Path | None, overrides: Mapping[str, Mapping[str, object]]
     None values are left out. Raises ``ConfigError`` that lists every mistake.
     """
     tree = _read(path)
-    source = str(path or default_config_path())
+    sources = [str(path or default_config_path())] if tree else []
     for section, values in (overrides or {}).items():
         given = {key: value for key, value in values.items() if value is not None}
         if given and isinstance(tree.setdefault(section, {}), dict):
             tree[section].update(given)
+            sources = sources if COMMAND_LINE in sources else [*sources, COMMAND_LINE]
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
         lines = "\n".join(f"  {line}" for line in _mistakes(error))
-        raise ConfigError(f"The configuration cannot be used ({source}):\n{lines}") from None
+        raise ConfigError(f"The configuration cannot be used ({' and '.join(sources)}):\n{lines}") from None
 
 
 def _read(path: Path | None) -> dict[str, Any]:
@@ -145,7 +147,12 @@ def _mistakes(error: ValidationError) -> Iterator[str]:
         if mistake["type"] == "extra_forbidden":
             yield f"{place}: there is no such setting{_suggestion(mistake['loc'])}"
         else:
-            yield f"{place}: {mistake['msg']} (it is {mistake['input']!r})"
+            told = mistake["msg"].removeprefix("Value error, ")
+            yield (
+                f"{place}: {told}"
+                if mistake["type"] == "value_error"
+                else f"{place}: {told} (it is {mistake['input']!r})"
+            )
 
 
 def _suggestion(place: tuple[int | str, ...]) -> str:

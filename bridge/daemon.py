@@ -21,23 +21,33 @@ from importlib import metadata
 from bridge import engine as jobs
 from bridge import osc_schema as osc
 from bridge.clip_facts import loop_tags, receipt_for
-from bridge.clips import Clip, ClipFolder, clip_file_name
+from bridge.clips import Clip, ClipFolder
 from bridge.conditioning import Notice, plan
 from bridge.config import Config
+from bridge.engine import IdInUse
 from bridge.engine_client import EngineClient, TakeAudio, engine_command
+from bridge.engines import SKETCH
 from bridge.errors import EngineCrashed, HostError, RequestError, SidemanError
 from bridge.hosts import require_host
+from bridge.osc_commands import Release
 from bridge.osc_server import Client, OscServer
 from bridge.session import Cancel, Effect, Generate, SessionState, reduce
-from bridge.state_view import state_view
+from bridge.shared_audio import sweep_leftovers
+from bridge.state_view import shortened, state_view
 from midi.drums import parse_pattern
 from midi.events import SessionEvent, SetPattern
 from midi.time import Seconds
+from models.soundfont_file import find_soundfont
 from plugin_host.host import Host, Placement
 
 log = logging.getLogger(__name__)
 
-MAX_SEED = 2**31 - 1
+_STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""Ctrl-C, a polite request, and a terminal that was closed; Windows has no SIGHUP."""
+MAX_STATE_BYTES = 60_000
+"""A longer state does not fit a datagram with its address, and is shortened."""
+PLACE_LIMIT_S = 30.0
+"""A DAW that has not answered after this long is not waited for any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +67,10 @@ class UnknownAddress(RequestError):
 
 @contextlib.contextmanager
 def _stop_signals(stop: asyncio.Event) -> Iterator[None]:
-    """SIGINT and SIGTERM set ``stop``; where the loop takes no signal handlers, Ctrl-C ends ``asyncio.run``."""
+    """The signals that ask for an end set ``stop``; where the loop takes no handlers, Ctrl-C ends ``asyncio.run``."""
     loop = asyncio.get_running_loop()
     caught = []
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _STOP_SIGNALS:
         with contextlib.suppress(NotImplementedError, RuntimeError):
             loop.add_signal_handler(number, stop.set)
             caught.append(number)
@@ -79,7 +89,7 @@ class Daemon:
         config: Config,
         *,
         monotonic: Callable[[], float] = time.monotonic,
-        draw_seed: Callable[[], int] = lambda: secrets.randbelow(MAX_SEED),
+        draw_seed: Callable[[], int] = lambda: secrets.randbelow(osc.MAX_SEED - osc.MAX_TAKES),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._config = config
@@ -89,7 +99,6 @@ class Daemon:
         self._version = metadata.version("sideman")
         self.state = SessionState(engine=config.engine.name)
         self._count = 0
-        self._cancels: set[asyncio.Task[None]] = set()
         self.folder = ClipFolder(config.clips.folder)
         self.engine = EngineClient(
             engine_command(config.engine.name, config.engine.soundfont), stall_s=config.engine.stall_s
@@ -111,24 +120,23 @@ class Daemon:
         async with AsyncExitStack() as stack:
             stack.enter_context(_stop_signals(stop))
             self.folder.prepare()
+            sweep_leftovers(self._now().timestamp())
+            if self._config.engine.name == SKETCH:
+                find_soundfont(self._config.engine.soundfont)
             if self.host:
                 stack.push_async_callback(self.host.close)
                 await self.host.start()
             stack.push_async_callback(self.engine.close)
-            self.queue.start()
-            stack.push_async_callback(self._end_jobs)
             await self.server.start(self._config.osc.host, self._config.osc.port)
             stack.push_async_callback(self.server.close)
+            self.queue.start()
+            stack.push_async_callback(self.queue.close)
+            stack.callback(self.server.stop_hearing)
             warming = asyncio.create_task(self.engine.start(), name="engine start")
             stack.push_async_callback(_ended, warming)
             host, port = self.server.address
-            ready(f"osc udp://{host}:{port}")
+            ready(f"osc udp://[{host}]:{port}" if ":" in host else f"osc udp://{host}:{port}")
             await _first_of(stop, warming)
-
-    async def _end_jobs(self) -> None:
-        for task in self._cancels:
-            task.cancel()
-        await self.queue.close()
 
     # In
 
@@ -143,7 +151,7 @@ class Daemon:
             case osc.GridPattern(voice=voice, text=text):
                 pattern = parse_pattern(voice, text, self.state.tempo_map)
                 self._apply(SetPattern(pattern=pattern), client)
-            case osc.Ping() | osc.Subscribe() | osc.Unsubscribe():
+            case osc.Ping() | osc.Subscribe() | osc.Unsubscribe() | Release():
                 raise AssertionError("the server answers protocol commands itself")
             case _:
                 self._apply(command, client)
@@ -164,13 +172,14 @@ class Daemon:
             case Generate(id=request_id, state=state):
                 self._generate(request_id or self._new_id(), state, client)
             case Cancel(id=request_id):
-                task = asyncio.get_running_loop().create_task(self._cancel(request_id, client))
-                self._cancels.add(task)
-                task.add_done_callback(self._cancels.discard)
+                self.queue.cancel(request_id)
 
     def _generate(self, request_id: str, state: SessionState, client: Client) -> None:
+        if self.queue.holds(request_id):
+            text = f"A request with the id {request_id} is under way; choose another id."
+            self.server.send(client, osc.ErrorReply(id="", code=IdInUse.code, message=text))
+            return
         try:
-            clip_file_name(request_id, 0, 120.0, None)  # refuses an id that no file can be named after
             planned = plan(
                 state,
                 request_id=request_id,
@@ -180,12 +189,6 @@ class Daemon:
             self.queue.submit(planned.request, Order(client=client, state=state, notices=planned.notices))
         except SidemanError as error:
             self.server.send(client, osc.ErrorReply(id=request_id, code=error.code, message=str(error)))
-
-    async def _cancel(self, request_id: str | None, client: Client) -> None:
-        try:
-            await self.queue.cancel(request_id)
-        except SidemanError as error:
-            self.server.send(client, osc.ErrorReply(id=request_id or "", code=error.code, message=str(error)))
 
     def _new_id(self) -> str:
         """An id that sorts by time and does not come again in another run."""
@@ -201,7 +204,10 @@ class Daemon:
         }
         view["clips_folder"] = str(self.folder.path)
         view["version"] = self._version
-        return json.dumps(view, ensure_ascii=False)
+        text = json.dumps(view, ensure_ascii=False)
+        if len(text.encode()) > MAX_STATE_BYTES:
+            text = json.dumps(shortened(view), ensure_ascii=False)
+        return text
 
     # Out
 
@@ -255,7 +261,11 @@ class Daemon:
             target=clip.target,
         )
         try:
-            where = await host.place(placement)
+            async with asyncio.timeout(PLACE_LIMIT_S):
+                where = await host.place(placement)
+        except TimeoutError:
+            text = f"The DAW has not taken the clip within {PLACE_LIMIT_S:g} seconds. It is {clip.path}."
+            self._notice(job, Notice(code=HostError.code, message=text))
         except HostError as error:
             self._notice(job, Notice(code=error.code, message=f"{error} The clip is {clip.path}."))
         else:

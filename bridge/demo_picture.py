@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from bridge.errors import DiskError
 from bridge.receipt_schema import Receipt, receipt_from_json
 from midi.chords import parse_chord
 from midi.time import Beats, TempoMap
@@ -30,7 +31,7 @@ COLOURS: Final = ("#e8b4bc", "#f2c6a0", "#f4dc9b", "#d9e3a5", "#b5dcae", "#a6dcc
 
 
 def draw_picture(clip: Path, picture: Path) -> None:
-    """Draw the clip and what its receipt says was asked into a PNG file."""
+    """Draw the clip and what its receipt says was asked into a PNG file. Raises ``DiskError``."""
     receipt = receipt_from_json(clip.with_suffix(".json").read_bytes())
     samples, _ = soundfile.read(clip, dtype="float32", always_2d=True)
     figure = Figure(figsize=(12, 8), dpi=120, facecolor=PAPER, layout="constrained")
@@ -42,7 +43,13 @@ def draw_picture(clip: Path, picture: Path) -> None:
     _waveform(lanes[2], samples, receipt)
     _spectrogram(lanes[3], samples, receipt)
     _bars(lanes, receipt)
-    figure.savefig(picture)
+    part = picture.with_name(f".{picture.name}.part")
+    try:
+        figure.savefig(part, format="png")
+        part.replace(picture)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise DiskError(f"The picture {picture} cannot be written: {error.strerror}.") from None
 
 
 def _tempo_map(receipt: Receipt) -> TempoMap:

@@ -15,7 +15,7 @@ from bridge.clips import ClipFolder
 from bridge.config import Config, load_config
 from bridge.engines import ENGINES
 from bridge.errors import SidemanError
-from models.soundfont import find_soundfont
+from models.soundfont_file import find_soundfont
 
 Status = Literal["ok", "missing", "wrong"]
 _MARKS: Final[dict[Status, str]] = {"ok": "ok     ", "missing": "missing", "wrong": "WRONG  "}
@@ -47,7 +47,7 @@ class Finding:
 
 
 def examine(config: Config | None = None) -> list[Finding]:
-    """Look at everything; nothing is changed but a probe file, which is removed again."""
+    """Look at everything. The clips folder is made where it is missing, as ``sideman serve`` would make it."""
     findings = [Finding(status="ok", what=f"Python {sys.version.split()[0]}")]
     findings += _packages()
     try:

@@ -33,6 +33,12 @@ class NoSuchRequest(RequestError):
     code = "no_such_request"
 
 
+class IdInUse(RequestError):
+    """A request with this id is under way."""
+
+    code = "id_in_use"
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Job(Generic[OwnerT]):
     """A request, who asked for it, and how far it is."""
@@ -118,13 +124,17 @@ class JobQueue(Generic[OwnerT]):
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
+    def holds(self, request_id: str) -> bool:
+        """Whether a request with this id waits or runs."""
+        return any(job.request.id == request_id for job in self._jobs())
+
     def submit(self, request: GenerationRequest, owner: OwnerT) -> Job[OwnerT]:
         """Queue a request. Waiting requests of older revisions are superseded by it.
 
-        Raises ``RequestError`` when the id is in use, ``QueueFull`` when no more may wait.
+        Raises ``IdInUse`` when one with its id is under way, ``QueueFull`` when no more may wait.
         """
-        if any(job.request.id == request.id for job in self._jobs()):
-            raise RequestError(f"A request with the id {request.id} is under way; choose another id.")
+        if self.holds(request.id):
+            raise IdInUse(f"A request with the id {request.id} is under way; choose another id.")
         older = [job for job in self.waiting if job.request.revision < request.revision]
         if len(self.waiting) - len(older) >= self.limit:
             raise QueueFull(f"{self.limit} requests wait already; wait for one to end, or cancel one.")
@@ -137,7 +147,7 @@ class JobQueue(Generic[OwnerT]):
         self._wake.set()
         return job
 
-    async def cancel(self, request_id: str | None) -> None:
+    def cancel(self, request_id: str | None) -> None:
         """Cancel one request, or all. Raises ``NoSuchRequest`` when there is nothing to cancel."""
         chosen = [job for job in self._jobs() if request_id in (None, job.request.id)]
         if not chosen:
@@ -147,7 +157,7 @@ class JobQueue(Generic[OwnerT]):
         for job in chosen:
             if job is self.running:
                 job.stopping = True
-                await self.runner.stop(job.request.id)
+                self.runner.stop(job.request.id)
             else:
                 self.waiting.remove(job)
                 self.notify(job, WasCancelled())

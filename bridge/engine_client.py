@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ from bridge.requests import (
     TakeMade,
     line_of,
 )
+from bridge.shared_audio import shared_file, shared_folder
 from models.generator import Samples
 
 log = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ class EngineRunner(Protocol):
         """The takes of a request as they are made. Raises ``SidemanError`` when it fails or is stopped."""
         ...
 
-    async def stop(self, request_id: str) -> None:
+    def stop(self, request_id: str) -> None:
         """Stop the request if it is running; ``run`` then raises ``Cancelled``."""
         ...
 
@@ -189,11 +189,13 @@ class EngineClient:
         self._stop_asked.clear()
         ended = False
         try:
-            await self._start_unless_stopped(request.id)
-            with tempfile.TemporaryDirectory(prefix="sideman-") as folder:
-                paths = tuple(_shared_file(Path(folder) / f"{i}.f32", request) for i in range(len(request.controls)))
-                await self._begin(Run(request=request, audio=paths))
-                async for made in self._takes(request.id, on_progress):
+            with shared_folder() as folder:
+                frames, takes = request.window.frames, len(request.controls)
+                paths = tuple(shared_file(folder / f"{take}.f32", frames * CHANNELS * 4) for take in range(takes))
+                known = self._child if self._child and self._child.alive else None
+                await self._start_unless_stopped(request.id)
+                first = await self._first_answer(Run(request=request, audio=paths), known)
+                async for made in self._takes(request.id, first, on_progress):
                     yield TakeAudio(facts=made, samples=_read_audio(paths[made.take]))
             ended = True
         except SidemanError:
@@ -222,14 +224,40 @@ class EngineClient:
         await starting
 
     async def _begin(self, run: Run) -> None:
+        line = await asyncio.to_thread(line_of, run)  # a long chart takes a while
         self._sent = True
-        await self._send(run)
+        await self._send(line)
 
-    async def _takes(self, request_id: str, on_progress: Callable[[float], None]) -> AsyncGenerator[TakeMade, None]:
+    async def _first_answer(self, run: Run, known: _Child | None) -> Message:
+        """Send the request, and hear what the engine says first.
+
+        A process that was ``known`` before the request, and is found dead, has died of something else: a new one
+        gets the request, once.
+        """
+        try:
+            await self._begin(run)
+            return await self._about(run.request.id)
+        except EngineCrashed:
+            if known is None or not known.was_killed or self._stop_asked.is_set():
+                raise
+        self._sent = False
+        await self._start_unless_stopped(run.request.id)
+        await self._begin(run)
+        return await self._about(run.request.id)
+
+    async def _about(self, request_id: str) -> Message:
+        """The next thing that the engine says of a request."""
         while self._child:
             message = await self._receive(self._child, self._stall_s)
-            if isinstance(message, Ready) or message.id != request_id:
-                continue
+            if not isinstance(message, Ready) and message.id == request_id:
+                return message
+        raise EngineCrashed("The engine process is gone; the next request starts it again.")
+
+    async def _takes(
+        self, request_id: str, message: Message, on_progress: Callable[[float], None]
+    ) -> AsyncGenerator[TakeMade, None]:
+        """The takes of a request, from what the engine said first on."""
+        while True:
             match message:
                 case Progressed(share=share):
                     on_progress(share)
@@ -241,24 +269,25 @@ class EngineClient:
                     raise Cancelled(f"The request {request_id} was cancelled.")
                 case Failed(code=code, message=text):
                     raise _failure(code, text)
+            message = await self._about(request_id)
 
-    async def stop(self, request_id: str) -> None:
+    def stop(self, request_id: str) -> None:
         """Stop the request if it is the one that runs; a process that does not obey is killed."""
         if self._running != request_id:
             return
         self._stop_asked.set()
         if not self._sent:
             return
-        with contextlib.suppress(EngineCrashed):
-            await self._send(Stop(id=request_id))
+        if self._child and self._child.alive:
+            self._child.requests.write(line_of(Stop(id=request_id)))
         if self._killer is None:
             self._killer = asyncio.get_running_loop().call_later(STOP_GRACE_S, self._kill)
 
     async def _abandon(self, request_id: str) -> None:
         """Stop a request that nobody waits for any more, and hear it out."""
-        await self.stop(request_id)
+        self.stop(request_id)
         with contextlib.suppress(SidemanError):
-            async for _ in self._takes(request_id, lambda share: None):
+            async for _ in self._takes(request_id, await self._about(request_id), lambda share: None):
                 pass
 
     async def close(self) -> None:
@@ -288,12 +317,12 @@ class EngineClient:
         if child:
             await child.end()
 
-    async def _send(self, message: Run | Stop) -> None:
+    async def _send(self, line: bytes) -> None:
         child = self._child
         if child is None:
             return
         try:
-            child.requests.write(line_of(message))
+            child.requests.write(line)
             await child.requests.drain()
         except (BrokenPipeError, ConnectionResetError):
             raise EngineCrashed(await child.obituary()) from None
@@ -350,15 +379,6 @@ def engine_command(name: str, soundfont: Path | None) -> tuple[str, ...]:
     """The command line of an engine process; ``-P`` keeps the current folder out of its imports."""
     command = (sys.executable, "-P", "-m", "bridge.engine_process", "--engine", name)
     return (*command, "--soundfont", str(soundfont)) if soundfont else command
-
-
-def _shared_file(path: Path, request: GenerationRequest) -> Path:
-    try:
-        with path.open("wb") as file:
-            file.truncate(request.window.frames * CHANNELS * 4)
-    except OSError as error:
-        raise GeneratorError(f"No room for the audio in {path.parent}: {error.strerror}.") from None
-    return path
 
 
 def _read_audio(path: Path) -> Samples:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 import numpy as np
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from bridge.errors import Cancelled, SidemanError
 from bridge.making import Made, facts_of, make_takes, open_engine
@@ -59,16 +59,16 @@ class Inbox:
         """Whether the request was told to stop."""
         return request_id in self._stopped
 
-    def forget(self, request_id: str) -> None:
-        """The request has ended; its id may come again."""
-        self._stopped.discard(request_id)
-
     def _read(self) -> None:
         for line in self._stream:
-            message = TO_ENGINE.validate_json(line)
+            try:
+                message = TO_ENGINE.validate_json(line)
+            except ValidationError:
+                break  # half a line of a daemon that died
             if isinstance(message, Stop):
                 self._stopped.add(message.id)
             else:
+                self._stopped.discard(message.request.id)  # a stop that came too late was for another request
                 self._runs.put(message)
         self._on_end()
 
@@ -85,7 +85,6 @@ class Worker:
         """Work until the process ends."""
         for run in self._inbox.runs():
             self._send(self._run(run))
-            self._inbox.forget(run.request.id)
 
     def _run(self, run: Run) -> Finished | Stopped | Failed:
         request = run.request

@@ -18,10 +18,13 @@ class EngineInfo:
     missing: str | None = None
 
 
+SKETCH: Final = "sketch"
+
+
 ENGINES: Final[dict[str, EngineInfo]] = {
     info.name: info
     for info in (
-        EngineInfo(name="sketch", summary="Plays the chart from a soundfont: no weights, no GPU."),
+        EngineInfo(name=SKETCH, summary="Plays the chart from a soundfont: no weights, no GPU."),
         EngineInfo(
             name="jasco",
             summary="Flow matching from text, chords, drums and melody.",

@@ -26,6 +26,7 @@
     │   ├── ClipTooLong                 bridge/conditioning.py  too_long
     │   ├── ClipTooShort                                        out_of_range
     │   ├── NoSuchRequest               bridge/engine.py        no_such_request
+    │   ├── IdInUse                                             id_in_use
     │   └── UnknownAddress              bridge/daemon.py        unknown_address
     ├── EngineCrashed                   bridge/errors.py        engine_crashed
     ├── MessageError                    bridge/osc_errors.py    malformed

@@ -26,6 +26,8 @@ from models.generator import CancelCheck, Generator, Progress, SketchChart
 from models.sketch import SketchEngine
 
 Engine = Generator[SketchChart]
+GENERATING_SHARE: Final = 0.7
+"""The share of the work that is the engine's; the rest is mastering."""
 
 ENGINE_PACKAGES: Final[dict[str, tuple[str, ...]]] = {
     "sketch": ("midirenderer", "pretty_midi", "numpy", "scipy", "soxr", "pyloudnorm"),
@@ -71,11 +73,21 @@ def make_takes(
         loudness_lufs=request.loudness_lufs,
         ceiling_dbfs=request.ceiling_dbfs,
     )
-    began = time.perf_counter()
-    for waveform in engine.generate(request.controls, report=report, cancelled=cancelled):
+
+    def stop_if_cancelled() -> None:
         if cancelled():
             raise Cancelled(f"The request {request.id} was cancelled.")
-        mastered = master(waveform, settings)
+
+    takes, done = len(request.controls), 0
+
+    def generated(share: float) -> None:
+        report(GENERATING_SHARE * share + (1.0 - GENERATING_SHARE) * done / takes)
+
+    began = time.perf_counter()
+    for waveform in engine.generate(request.controls, report=generated, cancelled=cancelled):
+        stop_if_cancelled()
+        mastered = master(waveform, settings, stop_if_cancelled)
+        done += 1
         now = time.perf_counter()
         yield Made(mastered=mastered, seconds_spent=now - began)
         began = now

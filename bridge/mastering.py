@@ -7,6 +7,7 @@ start, and the limiter runs around the seam.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -73,17 +74,21 @@ class _Levelled:
     notices: tuple[str, ...] = ()
 
 
-def master(waveform: Waveform, settings: MasterSettings) -> Mastered:
-    """Make a clip of an engine's audio.
+def master(waveform: Waveform, settings: MasterSettings, between: Callable[[], None] = lambda: None) -> Mastered:
+    """Make a clip of an engine's audio; ``between`` is called between the stages, and may raise to stop.
 
     The result has exactly ``settings.frames`` frames, and no sample of it, rounded to 24 bits, passes the
     ceiling. Raises ``ClipError`` for audio that ends before the clip does, that is neither mono nor stereo,
     or that holds samples which are not numbers.
     """
     scale, normal = _normalised(waveform)
+    between()
     audio = _to_length(_resampled(normal, waveform.sample_rate_hz, settings.sample_rate_hz), settings)
+    between()
     loop, folded_frames = fold(audio, settings.frames, settings.sample_rate_hz)
+    between()
     levelled = _levelled(loop, _db(scale), settings)
+    between()
     samples = _on_grid(levelled.audio, settings.ceiling_dbfs)
     return Mastered(
         samples=samples,

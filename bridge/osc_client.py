@@ -75,12 +75,15 @@ class OscClient:
         self._socket.close()
 
     def send(self, address: str, types: str = "", *arguments: ArgValue) -> None:
-        """Send one message."""
+        """Send one message. Raises ``NoAnswer`` when nobody listens any more."""
         self.send_raw(datagram(address, types, *arguments))
 
     def send_raw(self, packet: bytes) -> None:
-        """Send a datagram as it is."""
-        self._socket.send(packet)
+        """Send a datagram as it is. Raises ``NoAnswer`` when nobody listens any more."""
+        try:
+            self._socket.send(packet)
+        except ConnectionRefusedError:
+            raise NoAnswer("The daemon is not there any more.") from None
 
     def hear(self, within_s: float) -> Heard:
         """The next message. Raises ``NoAnswer`` when none comes in time."""

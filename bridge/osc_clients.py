@@ -54,7 +54,7 @@ class Subscribers:
     def __init__(self, allowed_hosts: Iterable[str] = (), *, limit: int = MAX_SUBSCRIBERS) -> None:
         """``allowed_hosts`` may be subscribed by any client. Raises ``StartError`` for one that is no address."""
         self._limit = limit
-        self._clients: dict[Client, None] = {}
+        self._clients: dict[Client, Client] = {}  # place to the sender that subscribed it
         self._allowed: list[Address] = []
         for host in allowed_hosts:
             address = address_of(host)
@@ -67,6 +67,10 @@ class Subscribers:
 
     def __iter__(self) -> Iterator[Client]:
         return iter(self._clients)
+
+    def places_of(self, sender: Client) -> tuple[Client, ...]:
+        """Where a sender's own answers go too: the places that it subscribed."""
+        return tuple(place for place, subscriber in self._clients.items() if subscriber == sender)
 
     def place(self, sender: Client, host: str | None, port: int | None) -> Client:
         """Where a sender that names ``host`` and ``port`` wants its broadcasts; None is its own.
@@ -86,18 +90,18 @@ class Subscribers:
             )
         return Client(_reachable(wanted, sender.host), sender.port if port is None else port)
 
-    def add(self, client: Client) -> Client | None:
-        """Subscribe a client; returns the one that had to make room for it."""
-        self._clients.pop(client, None)
+    def add(self, sender: Client, place: Client) -> Client | None:
+        """Subscribe a place for a sender; returns the place that had to make room for it."""
+        self._clients.pop(place, None)
         oldest = next(iter(self._clients)) if len(self._clients) >= self._limit else None
         if oldest is not None:
             del self._clients[oldest]
-        self._clients[client] = None
+        self._clients[place] = sender
         return oldest
 
-    def remove(self, client: Client) -> None:
-        """Unsubscribe a client; one that is not subscribed is none the worse."""
-        self._clients.pop(client, None)
+    def remove(self, place: Client) -> None:
+        """Unsubscribe a place; one that is not subscribed is none the worse."""
+        self._clients.pop(place, None)
 
 
 def _reachable(wanted: Address, sender_host: str) -> str:

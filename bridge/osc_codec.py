@@ -12,7 +12,8 @@ from typing import Final
 
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from bridge.osc_arguments import Value
+from bridge.osc_arguments import BOOLEAN_TAGS, NUMBER_TAGS, Value
+from bridge.osc_commands import Release
 from bridge.osc_errors import OutOfRange, WrongTypes
 from bridge.osc_replies import REPLIES, Reply
 from bridge.osc_schema import COMMANDS, Command, CommandRow, Foreign
@@ -83,6 +84,8 @@ def _foreign(message: WireMessage) -> Foreign:
 
 
 def _command(row: CommandRow, message: WireMessage) -> Command:
+    if row.is_trigger and len(message.values) == 1 and message.tags in NUMBER_TAGS | BOOLEAN_TAGS:
+        return row.build() if message.values[0] else Release()
     form = row.form_of(len(message.values))
     if form is None:
         raise WrongTypes(f"it takes {_forms(row)}, and {_tags(message.tags)} came.")

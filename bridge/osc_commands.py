@@ -54,7 +54,12 @@ class GridPattern:
     text: str
 
 
-Command = ev.SessionEvent | GridPattern | Ping | Subscribe | Unsubscribe | AskState
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A button was let go; nothing happens."""
+
+
+Command = ev.SessionEvent | GridPattern | Ping | Subscribe | Unsubscribe | AskState | Release
 """Everything that the table's addresses become."""
 
 

@@ -79,6 +79,7 @@ ERROR_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "bad_request": "The request cannot be taken on.",
         "nothing_to_play": "The session holds nothing that the engine could play.",
         "no_such_request": "No request with this id is waiting or running.",
+        "id_in_use": "A request with this id is waiting or running.",
         "queue_full": "More requests wait than the queue holds.",
         "engine_unavailable": "The engine is not known, or cannot run here.",
         "engine_failed": "The engine could not make the audio.",

@@ -6,7 +6,6 @@ derive from the two tables.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -35,6 +34,7 @@ from bridge.osc_replies import (
     Subscribed,
     SupersededReply,
 )
+from bridge.request_ids import REQUEST_ID, REQUEST_ID_WORDS
 from midi import events as ev
 from midi.chord_syntax import MAX_SYMBOL
 from midi.chords import parse_progression
@@ -81,10 +81,6 @@ MAX_PROMPT_CHARACTERS: Final = 4096
 MAX_PROGRESSION_CHARACTERS: Final = 16384
 MAX_PATTERN_CHARACTERS: Final = 8192
 MAX_NAME_CHARACTERS: Final = 64
-REQUEST_ID: Final = re.compile(
-    r"(?!(?i:CON|PRN|AUX|NUL|COM[1-9]|LPT[1-9])(?:\.|$))[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", re.ASCII
-)
-"""An id becomes part of a file name on every system, so no dot comes first and no device name of Windows is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +101,12 @@ class CommandRow:
     def form_of(self, count: int) -> tuple[Argument, ...] | None:
         """The form with ``count`` arguments."""
         return next((form for form in self.forms if len(form) == count), None)
+
+    @property
+    def is_trigger(self) -> bool:
+        """Whether a button can send it: it goes without arguments, and a number is none of its own."""
+        single = self.form_of(1)
+        return self.form_of(0) is not None and (single is None or isinstance(single[0], Text))
 
 
 # Arguments that several addresses take
@@ -130,7 +132,7 @@ _ID: Final = Text(
     meaning="the request's name, yours to choose",
     longest=MAX_NAME_CHARACTERS,
     pattern=REQUEST_ID,
-    taken="1 to 64 letters, digits, '.', '_' and '-', with no dot first, and no device name of Windows",
+    taken=REQUEST_ID_WORDS,
 )
 
 

@@ -20,12 +20,13 @@ from typing import Final, cast
 from bridge.errors import SidemanError, StartError
 from bridge.osc_clients import Client, Subscribers
 from bridge.osc_codec import Malformed, Message, decode, encode
+from bridge.osc_commands import Release
 from bridge.osc_errors import INTERNAL, TooLong, TooManyElements
 from bridge.osc_replies import REPLY_ADDRESSES, ErrorReply, Pong, Reply, Subscribed
 from bridge.osc_schema import Command, Foreign, Ping, Subscribe, Unsubscribe
 from bridge.osc_wire import MAX_DATAGRAM_BYTES
 from bridge.time_tags import Schedule
-from midi.events import RequestCancel, RequestClip
+from midi.events import RequestClip
 
 __all__ = ["Client", "Counts", "OscServer"]
 
@@ -87,6 +88,7 @@ class OscServer:
         self._closed: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._congested = False
+        self._deaf = False
 
     # Life
 
@@ -121,6 +123,10 @@ class OscServer:
         """Messages that wait for their time."""
         return len(self._schedule)
 
+    def stop_hearing(self) -> None:
+        """Take in nothing more; replies are still sent until ``close``."""
+        self._deaf = True
+
     async def close(self) -> None:
         """Let go of the socket and of everything that waits; safe to call twice, and before ``start``."""
         if self._timer is not None:
@@ -136,6 +142,8 @@ class OscServer:
 
     def receive(self, datagram: bytes, client: Client) -> None:
         """Take one datagram: carry out what is due, keep what is not yet."""
+        if self._deaf:
+            return
         self.counts.packets += 1
         self.counts.bytes += len(datagram)
         messages: list[Message | Foreign] = []
@@ -164,6 +172,8 @@ class OscServer:
         self._congested = congested
 
     def _ring(self) -> None:
+        if self._deaf:
+            return
         self._carry_out(self._schedule.pop_due(self._wall_clock()))
         self._set_timer()
 
@@ -197,11 +207,13 @@ class OscServer:
                 self._subscribers.remove(self._subscribers.place(client, host, port))
             case Foreign(address=address) if address in REPLY_ADDRESSES:
                 self.counts.ignored += 1
+            case Release():
+                pass
             case _:
                 self._handler(command, client)
 
     def _subscribe(self, client: Client, place: Client) -> None:
-        left_out = self._subscribers.add(place)
+        left_out = self._subscribers.add(client, place)
         self.send(client, Subscribed(host=place.host, port=place.port))
         if left_out is not None:
             text = "Others subscribed since, and the list is full: subscribe again to hear broadcasts."
@@ -217,8 +229,11 @@ class OscServer:
     # Out
 
     def send(self, client: Client, reply: Reply) -> None:
-        """Send a reply to one client. One that no datagram can carry is answered with ``too_long``."""
-        self._send_to((client,), reply)
+        """Send a reply to one client, and to the places that it subscribed.
+
+        One that no datagram can carry is answered with ``too_long``.
+        """
+        self._send_to(tuple(dict.fromkeys((client, *self._subscribers.places_of(client)))), reply)
 
     def broadcast(self, reply: Reply, requester: Client | None) -> None:
         """Send a reply to the client that it is for and to every subscriber, each once."""
@@ -268,7 +283,8 @@ class _Protocol(asyncio.DatagramProtocol):
 
 
 def _request_id(command: Command | Foreign) -> str:
-    return (command.id or "") if isinstance(command, RequestClip | RequestCancel) else ""
+    """The id of the request that an error ends; a cancel that is refused ends none."""
+    return (command.id or "") if isinstance(command, RequestClip) else ""
 
 
 def _why_not(host: str, port: int, error: Exception) -> str:

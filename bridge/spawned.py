@@ -17,6 +17,8 @@ from bridge.config import parse_address
 from bridge.errors import StartError
 
 READY_LIMIT_S: Final = 60.0
+END_LIMIT_S: Final = 15.0
+"""A daemon that was told to end may take this long."""
 READY: Final = "osc udp://"
 
 
@@ -52,20 +54,30 @@ def spawned_daemon(clips: Path, *options: str) -> Iterator[SpawnedDaemon]:
         command += ["--config", str(config), *options]
         pipe = subprocess.PIPE
         # This very Python and our own module: nothing of the command line comes from outside.
-        with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:  # noqa: S603
+        said = (Path(folder) / "stderr.txt").open("w+", encoding="utf-8", errors="replace")
+        with said, subprocess.Popen(command, stdout=pipe, stderr=said, text=True) as process:  # noqa: S603
             try:
-                yield _ready(process)
+                yield _ready(process, said)
             finally:
-                process.terminate()
-                process.communicate()
+                _end(process)
 
 
-def _ready(process: subprocess.Popen[str]) -> SpawnedDaemon:
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(END_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _ready(process: subprocess.Popen[str], said: IO[str]) -> SpawnedDaemon:
     line = _first_line(process.stdout) if process.stdout else ""
     if not line.startswith(READY):
-        process.terminate()
-        _, said = process.communicate()
-        raise StartError(f"The daemon did not start. {said.strip() or 'It said nothing.'}")
+        _end(process)
+        said.seek(0)
+        words = said.read().strip().removeprefix("sideman: ")
+        raise StartError(f"The daemon did not start. {words or 'It said nothing.'}")
     host, port = parse_address(line.removeprefix(READY).strip())
     return SpawnedDaemon(host=host, port=port, process=process)
 

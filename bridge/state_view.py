@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from bridge.session import SessionState
 from midi.chords import Progression, chord_label
 from midi.time import Seconds, TempoMap
 
 Json = dict[str, Any]
+SHORT: Final = 64
+"""Longer lists and texts are left out of a shortened view."""
 
 
 def state_view(state: SessionState, now: Seconds) -> Json:
@@ -40,6 +42,20 @@ def state_view(state: SessionState, now: Seconds) -> Json:
         "seed": -1 if state.seed is None else state.seed,
         "target": state.target,
     }
+
+
+def shortened(view: Json) -> Json:
+    """A view that fits a datagram: long lists and texts are their lengths, under the name with ``_count``."""
+    short: Json = {"shortened": True}
+    for name, value in view.items():
+        if isinstance(value, list | dict | str) and len(value) > SHORT:
+            short[f"{name}_count"] = len(value)
+        elif isinstance(value, dict):
+            kept = {key: inner for key, inner in value.items() if not isinstance(inner, str) or len(inner) <= SHORT}
+            short[name] = kept
+        else:
+            short[name] = value
+    return short
 
 
 def time_view(tempo_map: TempoMap) -> Json:

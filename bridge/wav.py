@@ -58,8 +58,9 @@ class LoopTags:
     """What a loop file says about its music.
 
     ``beats`` counts quarter notes, rounded (3.5 in a bar of 7/8 become 4): ``acid`` holds a whole number,
-    and its tempo is in quarter notes too. ``bpm`` is the tempo at the clip's start, ``meter`` that of its
-    first bar. ``root_note`` is the key's tonic as a MIDI note (C is 60), None without a key.
+    and its tempo is in quarter notes too. ``bpm`` is the mean tempo of the clip, ``meter`` that of its first bar.
+    ``stretch`` says that beats and tempo tell the clip's very length, so that a host may follow them.
+    ``root_note`` is the key's tonic as a MIDI note (C is 60), None without a key.
     """
 
     bpm: Bpm
@@ -68,6 +69,7 @@ class LoopTags:
     root_note: int | None
     frames: int
     sample_rate_hz: int
+    stretch: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +174,8 @@ def _chunk(name: bytes, body: bytes) -> bytes:
 
 
 def _acid_body(tags: LoopTags) -> bytes:
-    flags = AcidFlags.STRETCH | (AcidFlags.ROOT_NOTE if tags.root_note is not None else AcidFlags(0))
+    flags = AcidFlags.ROOT_NOTE if tags.root_note is not None else AcidFlags(0)
+    flags |= AcidFlags.STRETCH if tags.stretch else AcidFlags(0)
     root = MIDDLE_C if tags.root_note is None else tags.root_note
     meter = tags.meter
     return _ACID.pack(flags, root, 0x8000, 0.0, tags.beats, meter.denominator, meter.numerator, tags.bpm)

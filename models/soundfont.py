@@ -7,7 +7,6 @@ notes only at multiples of 64 frames: a note sounds within 32 frames (0.67 ms) o
 
 from __future__ import annotations
 
-import importlib.util
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ import soundfile
 
 from models.errors import GeneratorError, SoundfontError
 from models.generator import Samples, Waveform
+from models.soundfont_file import find_soundfont
 
 SAMPLE_RATE_HZ: Final = 48000
 """The only rate that the renderer plays at."""
@@ -30,8 +30,6 @@ DRUM_CHANNEL: Final = 9
 """General MIDI's percussion channel, counted from 0."""
 MAX_RENDER_S: Final = 1800.0
 """Longest audio that one call makes."""
-BUNDLED_SOUNDFONT: Final = "TimGM6mb.sf2"
-"""The soundfont inside the pretty_midi package."""
 
 _TICKS_PER_BEAT: Final = 24000  # at 120 a minute one tick is a frame of 48 kHz
 _PEAK_LIMIT: Final = 0.99  # the renderer cuts at full scale: a render that comes this near is made again, quieter
@@ -61,27 +59,6 @@ class ChannelSetup:
     volume: int = 127
     pan: int = 64
     reverb: int = 0
-
-
-def find_soundfont(path: Path | None = None) -> Path:
-    """The soundfont file: ``path``, or the one that is installed with pretty_midi.
-
-    Raises ``SoundfontError`` when there is no such file.
-    """
-    if path is not None:
-        if not path.is_file():
-            raise SoundfontError(f"There is no soundfont at {path}: name an existing .sf2 file.")
-        return path
-    spec = importlib.util.find_spec("pretty_midi")
-    folders = spec.submodule_search_locations if spec is not None else None
-    for folder in folders or ():
-        bundled = Path(folder) / BUNDLED_SOUNDFONT
-        if bundled.is_file():
-            return bundled
-    raise SoundfontError(
-        f"The soundfont {BUNDLED_SOUNDFONT} of the package pretty_midi is missing: "
-        "reinstall it (pip install --force-reinstall pretty_midi), or name a soundfont of your own."
-    )
 
 
 class SoundfontRenderer:

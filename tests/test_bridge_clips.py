@@ -319,7 +319,7 @@ def test_a_file_that_the_system_cuts_off_leaves_nothing(folder: ClipFolder, fram
     )
     assert result.stdout == (
         f"The clip could not be written to {folder.path}: the file would be larger than this system allows; "
-        "ask for fewer bars. Nothing was kept.\n"
+        "ask for fewer bars. This take was not kept.\n"
     ), result.stderr
     assert names_in(folder) == []
 

@@ -126,3 +126,9 @@ def test_a_pattern_that_no_longer_fits_is_refused() -> None:
 def test_a_clip_that_is_too_long_is_refused() -> None:
     with pytest.raises(ClipTooLong, match="fewer bars"):
         planned(replace(KNOWN, bars=512, tempo_map=TempoMap.constant(Bpm(5.0))))
+
+
+def test_every_seed_can_be_sent_back() -> None:
+    state = replace(KNOWN, takes=3)
+    request = plan(state, request_id="a", seed=2**31 - 2, audio=AUDIO).request
+    assert [controls.seed for controls in request.controls] == [2**31 - 2, 2**31 - 1, 0]

@@ -98,3 +98,15 @@ def test_the_page_shows_every_setting_with_its_default() -> None:
         for key, value in values.items():
             if key not in {"folder", "soundfont"}:
                 assert value == getattr(defaults, key) or value == list(getattr(defaults, key)), f"{name}.{key}"
+
+
+def test_what_the_command_line_got_wrong_is_not_blamed_on_a_file() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, {"engine": {"name": "foo"}})
+    assert "the command line" in str(caught.value)
+    assert ".toml" not in str(caught.value)
+    assert "Value error" not in str(caught.value)
+
+
+def test_the_daemon_listens_on_loopback_unless_told_otherwise() -> None:
+    assert Config().osc.host == "127.0.0.1"

@@ -127,6 +127,73 @@ def test_a_subscriber_hears_what_another_asked_for(daemon: SpawnedDaemon, client
         other.send("/sideman/unsubscribe")
 
 
+def wait_until_at_work(client: OscClient) -> None:
+    """Return when the engine itself has told of progress."""
+    while True:
+        *_, heard = client.hear_until("/sideman/progress", "/sideman/error", within_s=30)
+        assert heard.address == "/sideman/progress", heard
+        if float(heard.arguments[1]) > 0:
+            return
+
+
+def test_an_id_in_use_is_refused_and_the_request_that_has_it_goes_on(client: OscClient) -> None:
+    client.send("/sideman/bars", "i", 100)
+    client.send("/sideman/generate", "s", "twice")
+    client.send("/sideman/chords/clear")
+    client.send("/sideman/generate", "s", "twice")
+    heard = list(client.hear_until("/sideman/done", within_s=60))
+    (error,) = [message for message in heard if message.address == "/sideman/error"]
+    assert error.arguments[:2] == ("", "id_in_use")
+    assert "twice" in str(error.arguments[2])
+    assert heard[-1].arguments == ("twice", 1)
+
+
+def test_a_cancel_in_a_bundle_leaves_the_request_that_follows_it(client: OscClient) -> None:
+    bundle = OscBundleBuilder(IMMEDIATELY)
+    for address, argument in (("/sideman/cancel", None), ("/sideman/generate", "after")):
+        message = OscMessageBuilder(address)
+        if argument:
+            message.add_arg(argument, "s")
+        bundle.add_content(message.build())
+    client.send_raw(bundle.build().dgram)
+    heard = list(client.hear_until(*ENDS[:1], within_s=60))
+    assert heard[0].arguments[:2] == ("", "no_such_request")
+    assert heard[-1].arguments == ("after", 1)
+
+
+def test_a_state_too_long_for_a_datagram_is_shortened(client: OscClient) -> None:
+    for index in range(2000):
+        client.send("/sideman/drum", "if", 38, index / 4)
+    shortened = state(client)
+    assert shortened["shortened"] is True
+    assert shortened["drum_hits_count"] == 2000
+    assert shortened["chords"] == "C | F | G | C"
+
+
+def test_requests_under_way_are_told_when_the_daemon_ends(tmp_path: Path) -> None:
+    with spawned_daemon(tmp_path) as spawned, OscClient(spawned.host, spawned.port) as client:
+        client.send("/sideman/key", "s", "C")
+        client.send("/sideman/bars", "i", 400)
+        client.send("/sideman/generate", "s", "running")
+        wait_until_at_work(client)
+        client.send("/sideman/generate", "s", "waiting")
+        for _ in client.hear_until("/sideman/accepted", within_s=10):
+            pass
+        spawned.process.terminate()
+        ended = set()
+        while len(ended) < 2:
+            *_, end = client.hear_until("/sideman/cancelled", within_s=30)
+            ended.add(end.arguments[0])
+        assert ended == {"running", "waiting"}
+        assert spawned.process.wait(20) == 0
+
+
+def test_a_soundfont_that_is_not_there_is_said_before_the_daemon_is_ready(tmp_path: Path) -> None:
+    missing = spawned_daemon(tmp_path, "--soundfont", str(tmp_path / "none.sf2"))
+    with pytest.raises(StartError, match=r"no soundfont at .*none\.sf2"), missing:
+        pass
+
+
 def test_cancel_ends_a_long_request(client: OscClient) -> None:
     client.send("/sideman/bars", "i", 400)
     client.send("/sideman/generate", "s", "long")
@@ -160,8 +227,7 @@ def test_an_engine_killed_at_work_ends_the_request_and_the_next_one_works(
 ) -> None:
     client.send("/sideman/bars", "i", 400)
     client.send("/sideman/generate", "s", "doomed")
-    for _ in client.hear_until("/sideman/progress", within_s=30):
-        pass
+    wait_until_at_work(client)
     (engine,) = psutil.Process(daemon.process.pid).children()
     engine.kill()
     *_, end = client.hear_until(*ENDS, within_s=30)
@@ -192,6 +258,7 @@ def test_an_engine_killed_at_work_ends_the_request_and_the_next_one_works(
         ("/sideman/bars", "i", (0,), "out_of_range"),
         ("/sideman/generate", "s", ("../../etc/passwd",), "out_of_range"),
         ("/sideman/cancel", "s", ("nobody",), "no_such_request"),
+        ("/sideman/play", "s", ("now",), "wrong_types"),
         ("/sideman/subscribe", "si", ("192.0.2.1", 9000), "not_allowed"),
         ("/sideman/nonsense", "", (), "unknown_address"),
         ("/elsewhere", "i", (1,), "unknown_address"),
@@ -259,6 +326,7 @@ def test_a_clips_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path)
 
 def test_the_daemon_never_imports_torch_and_stays_small(daemon: SpawnedDaemon, client: OscClient) -> None:
     process = psutil.Process(daemon.process.pid)
+    assert process.memory_info().rss < 120e6
     libraries = " ".join(mapped.path for mapped in process.memory_maps())
     assert "/torch/" not in libraries
     assert "/scipy/" not in libraries

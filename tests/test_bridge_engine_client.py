@@ -16,7 +16,7 @@ from test_bridge_engine_queue import request as plain_request
 
 from bridge import engine_client
 from bridge.engine_client import EngineClient, TakeAudio, engine_command
-from bridge.errors import Cancelled, EngineCrashed, GeneratorError, SidemanError, StartError
+from bridge.errors import Cancelled, DiskError, EngineCrashed, GeneratorError, SidemanError, StartError
 from bridge.requests import GenerationRequest
 from midi.chords import ChordSpan, parse_chord
 from midi.time import Beats, TempoMap
@@ -179,19 +179,13 @@ def test_stop_ends_the_running_request_and_the_process_lives() -> None:
     async def scene(client: EngineClient) -> None:
         pids: list[int | None] = []
 
-        async def stop() -> None:
-            await client.stop("a")
-
-        tasks = []
-
         def on_progress(share: float) -> None:
             pids.append(client.pid)
-            tasks.append(asyncio.get_running_loop().create_task(stop()))
+            client.stop("a")
 
         with pytest.raises(Cancelled):
             async for _ in client.run(request(), on_progress):
                 pass
-        await asyncio.gather(*tasks)
         assert len(await takes_of(client, request("next"))) == 1
         assert client.pid == pids[0]
 
@@ -202,15 +196,9 @@ def test_a_process_that_ignores_stop_is_killed(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(engine_client, "STOP_GRACE_S", 0.1)
 
     async def scene(client: EngineClient) -> None:
-        tasks = []
-
-        def on_progress(share: float) -> None:
-            tasks.append(asyncio.get_running_loop().create_task(client.stop("a")))
-
         with pytest.raises(EngineCrashed, match="SIGKILL"):
-            async for _ in client.run(request(), on_progress):
+            async for _ in client.run(request(), lambda share: client.stop("a")):
                 pass
-        await asyncio.gather(*tasks)
 
     with_engine(IGNORES_STOP, scene)
 
@@ -270,12 +258,63 @@ def test_a_request_stopped_while_the_engine_starts_ends_at_once_and_the_start_go
         waiting = asyncio.create_task(takes_of(client, request()))
         while not flag.exists():
             await asyncio.sleep(0)
-        await client.stop("a")
+        client.stop("a")
         with pytest.raises(Cancelled):
             await waiting
         assert client.pid is not None
 
     with_engine(HANGS_AT_FIRST.replace("FLAG", str(flag)), scene)
+
+
+def test_a_process_that_died_unnoticed_is_replaced_and_the_request_works() -> None:
+    async def scene(client: EngineClient) -> None:
+        await takes_of(client, request())
+        assert client.pid is not None
+        first = client.pid
+        os.kill(first, signal.SIGKILL)
+        assert len(await takes_of(client, request("next"))) == 1
+        assert client.pid != first
+
+    with_engine(GOOD, scene)
+
+
+def test_a_stop_that_came_too_late_does_not_stop_the_next_request_of_that_name() -> None:
+    async def run() -> None:
+        client = EngineClient(engine_command("sketch", None), stall_s=60.0)
+        try:
+            async with asyncio.timeout(120):
+                stream = client.run(request("verse"), lambda share: None)
+                async for _ in stream:
+                    await asyncio.sleep(0.2)  # until the engine, which is not asked, has finished it
+                    client.stop("verse")
+                assert len(await takes_of(client, request("verse"))) == 1
+        finally:
+            await client.close()
+
+    asyncio.run(run())
+
+
+def test_a_full_disk_ends_the_request_before_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    async def scene(client: EngineClient) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "posix_fallocate", full)
+            with pytest.raises(DiskError, match=r"No room for 0 MB of audio in .*TMPDIR"):
+                await takes_of(client, request())
+        assert len(await takes_of(client, request("next"))) == 1
+
+    with_engine(GOOD, scene)
+
+
+def test_a_temporary_folder_that_is_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(client: EngineClient) -> None:
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+        with pytest.raises(DiskError, match="gone"):
+            await takes_of(client, request())
+
+    with_engine(GOOD, scene)
 
 
 def test_the_real_engine_process_killed_between_requests_is_started_again() -> None:

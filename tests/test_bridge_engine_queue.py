@@ -53,7 +53,7 @@ class Stage:
             on_progress((take + 1) / int(request.engine))
             yield TakeAudio(facts=facts(request.id, take), samples=np.zeros((1, 2), np.float32))
 
-    async def stop(self, request_id: str) -> None:
+    def stop(self, request_id: str) -> None:
         self.stopped.append(request_id)
         self.gate.set()
 
@@ -139,7 +139,7 @@ def test_cancel_ends_one_that_runs_and_one_that_waits() -> None:
         queue.submit(request("a"), None)
         await stage.entered.wait()
         queue.submit(request("b"), None)
-        await queue.cancel(None)
+        queue.cancel(None)
         await idle(queue)
 
     stage = play(scene)
@@ -151,11 +151,11 @@ def test_cancel_of_an_unknown_id_is_an_error() -> None:
     async def scene(stage: Stage, queue: jobs.JobQueue[None]) -> None:
         queue.submit(request("a"), None)
         with pytest.raises(jobs.NoSuchRequest, match="No request b"):
-            await queue.cancel("b")
-        await queue.cancel("a")
+            queue.cancel("b")
+        queue.cancel("a")
         await idle(queue)
         with pytest.raises(jobs.NoSuchRequest):
-            await queue.cancel(None)
+            queue.cancel(None)
 
     play(scene)
 

@@ -64,15 +64,24 @@ def test_an_allowed_host_that_is_a_name_does_not_start() -> None:
 def test_one_too_many_takes_the_place_of_the_oldest() -> None:
     subscribers = Subscribers(limit=2)
     first, second, third = (Client("127.0.0.1", port) for port in (1, 2, 3))
-    assert [subscribers.add(one) for one in (first, second)] == [None, None]
-    assert subscribers.add(first) is None  # renewed
-    assert subscribers.add(third) == second
+    assert [subscribers.add(HERE, one) for one in (first, second)] == [None, None]
+    assert subscribers.add(HERE, first) is None  # renewed
+    assert subscribers.add(HERE, third) == second
     assert list(subscribers) == [first, third]
 
 
 def test_one_that_left_is_forgotten_and_may_leave_again() -> None:
     subscribers = Subscribers()
-    subscribers.add(HERE)
+    subscribers.add(HERE, HERE)
     subscribers.remove(HERE)
     subscribers.remove(HERE)
     assert len(subscribers) == 0
+
+
+def test_a_sender_has_the_places_that_it_subscribed() -> None:
+    subscribers = Subscribers()
+    ear, other = Client("127.0.0.1", 9001), Client("127.0.0.1", 9002)
+    subscribers.add(HERE, ear)
+    subscribers.add(other, other)
+    assert subscribers.places_of(HERE) == (ear,)
+    assert subscribers.places_of(ear) == ()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import ArgValue
 
+from bridge import osc_commands
 from bridge import osc_schema as osc
 from bridge.osc_arguments import Real, Text, Whole
 from bridge.osc_client import datagram
@@ -231,9 +232,34 @@ def test_each_form_becomes_its_command(expected: Command, message: tuple[Any, ..
     assert sent(*message) == expected
 
 
+@pytest.mark.parametrize(
+    ("address", "command"),
+    [
+        ("/sideman/stop", ev.Stop()),
+        ("/sideman/chords/clear", ev.ClearChords()),
+        ("/sideman/generate", ev.RequestClip()),
+        ("/sideman/cancel", ev.RequestCancel()),
+        ("/sideman/state", osc.AskState()),
+        ("/sideman/ping", osc.Ping()),
+    ],
+)
+def test_a_button_acts_when_it_is_pressed_and_not_when_it_is_let_go(address: str, command: Command) -> None:
+    """Controllers send 1 and then 0, as a number or as true and false."""
+    for tag, pressed, let_go in (("f", 1.0, 0.0), ("i", 127, 0), ("T", True, None), ("F", None, False)):
+        if pressed is not None:
+            assert sent(address, tag, pressed) == command
+        if let_go is not None:
+            assert sent(address, tag, let_go) == osc_commands.Release()
+
+
+def test_a_number_that_an_address_takes_is_no_button() -> None:
+    assert sent("/sideman/play", "f", 1.0) == ev.Play(at=Beats(1.0))
+    assert sent("/sideman/subscribe", "i", 9001) == osc.Subscribe(port=9001)
+
+
 def test_the_tables_cover_the_commands_and_replies() -> None:
     examples = {type(sent(row.address, _types(row), *row.example)) for row in COMMANDS.values()}
-    unsent = {ev.SetPattern}  # a GridPattern becomes one when the meter map is known
+    unsent = {ev.SetPattern, osc_commands.Release}  # what a GridPattern and a button's number become
     assert examples == set(get_args(Command)) - unsent
     assert set(REPLIES) == set(get_args(Reply))
 
@@ -313,7 +339,8 @@ REFUSED: list[tuple[str, tuple[Any, ...]]] = [
     ("wrong_types", ("/sideman/bars", "f", 3.5)),
     ("wrong_types", ("/sideman/bars", "s", "3")),
     ("wrong_types", ("/sideman/prompt", "i", 3)),
-    ("wrong_types", ("/sideman/ping", "i", 1)),
+    ("wrong_types", ("/sideman/ping", "ii", 1, 1)),
+    ("wrong_types", ("/sideman/ping", "s", "1")),
     ("out_of_range", ("/sideman/tempo", "f", 0.0)),
     ("out_of_range", ("/sideman/tempo", "f", 4.99)),
     ("out_of_range", ("/sideman/tempo", "d", 999.01)),

@@ -200,7 +200,7 @@ async def test_a_mistake_in_the_handler_is_logged_and_stops_nothing(caplog: pyte
     async with serving() as (bench, peer):
         bench.error = ZeroDivisionError("secret")
         with caplog.at_level(logging.ERROR, logger="bridge.osc_server"):
-            _, request_id, code, sentence = await peer.ask("/sideman/cancel", "s", "verse")
+            _, request_id, code, sentence = await peer.ask("/sideman/generate", "s", "verse")
         assert (request_id, code) == ("verse", "internal")
         assert "secret" not in sentence
         assert "ZeroDivisionError" in caplog.text
@@ -262,7 +262,8 @@ async def test_two_servers_that_subscribed_each_other_fall_silent() -> None:
         with Peer(other.server.address) as witness:
             await witness.hears_nothing()
         await peer.hears_nothing()
-        assert (other.server.counts.ignored, other.server.counts.packets) == (1, 2)
+        assert other.server.counts.ignored == other.server.counts.packets - 1, "all but the witness's ping"
+        assert other.server.counts.packets < 10
 
 
 @on_loop
@@ -313,8 +314,12 @@ async def test_broadcasts_go_to_the_port_that_was_named(host: str | None) -> Non
         with Peer(bench.server.address) as ear:
             named = ("si", host, ear.port) if host else ("i", ear.port)
             assert await peer.ask("/sideman/subscribe", *named) == ("/sideman/subscribed", "127.0.0.1", ear.port)
+            assert await ear.hear() == ("/sideman/subscribed", "127.0.0.1", ear.port)
             bench.server.broadcast(DoneReply(id="a", clips=0), None)
             assert await ear.hear() == ("/sideman/done", "a", 0)
+            peer.send("/sideman/tempo", "f", 0.0)
+            assert (await ear.hear())[2] == "out_of_range", "the sender's errors are heard where it listens"
+            assert (await peer.hear())[2] == "out_of_range"
             peer.send("/sideman/unsubscribe", *named)
             await peer.hears_nothing()
             bench.server.broadcast(DoneReply(id="b", clips=0), None)
