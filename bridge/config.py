@@ -148,11 +148,8 @@ def _mistakes(error: ValidationError) -> Iterator[str]:
             yield f"{place}: there is no such setting{_suggestion(mistake['loc'])}"
         else:
             told = mistake["msg"].removeprefix("Value error, ")
-            yield (
-                f"{place}: {told}"
-                if mistake["type"] == "value_error"
-                else f"{place}: {told} (it is {mistake['input']!r})"
-            )
+            value = "" if mistake["type"] == "value_error" else f" (it is {mistake['input']!r})"
+            yield f"{place}: {told}{value}"
 
 
 def _suggestion(place: tuple[int | str, ...]) -> str:

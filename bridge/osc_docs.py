@@ -11,7 +11,7 @@ from bridge.config import DEFAULT_PORT
 from bridge.osc_arguments import NUMBER_TAGS, TAG_NAMES, Argument
 from bridge.osc_clients import MAX_SUBSCRIBERS
 from bridge.osc_errors import ERROR_CODES
-from bridge.osc_replies import REPLIES
+from bridge.osc_replies import NOTICE_CODES, REPLIES
 from bridge.osc_schema import COMMANDS, CommandRow
 from bridge.osc_wire import MAX_ARGUMENTS, MAX_DATAGRAM_BYTES, MAX_ELEMENTS, MAX_NESTING
 from bridge.time_tags import HORIZON_S, MAX_WAITING
@@ -27,8 +27,9 @@ _HEAD: Final = f"""\
 Sideman speaks OSC 1.0 over UDP, on 127.0.0.1:{DEFAULT_PORT} unless `sideman serve --osc HOST:PORT` says otherwise.
 Port `0` picks a free one. When it is ready, the daemon prints `osc udp://HOST:PORT` on a line of its own.
 
-A reply goes to the address and port that the message came from. A client that wants every broadcast, or wants
-them at another port, sends [`/sideman/subscribe`](#into-the-daemon).
+A reply goes to the address and port that the message came from. A client that listens at another port, or wants to
+hear of every request, sends [`/sideman/subscribe`](#into-the-daemon): then every broadcast goes there, and so does
+each answer to itself.
 
 ```sh
 oscsend osc.udp://127.0.0.1:{DEFAULT_PORT} /sideman/tempo f 112
@@ -59,6 +60,10 @@ Where a whole number is wanted, one with a fraction is refused, and `T` and `F` 
 number. Numbers that are not finite are refused everywhere. A 32-bit float is read as the shortest decimal that has
 the same bits: 97.3 is 97.3, and not 97.30000305.
 
+A button may send a number to an address that goes without arguments, `/sideman/generate` and `/sideman/cancel` among
+them: it acts when the number is not 0 (or true), and does nothing when it is 0 (or false), as controllers send it when
+the button is let go. `/sideman/play` takes a number as the beat to play from.
+
 Type tags that are understood: {", ".join(f"`{tag}` {name}" for tag, name in TAG_NAMES.items())}.
 
 ## Bundles
@@ -85,7 +90,7 @@ sent at most {HORIZON_S / 60:.0f} minutes ahead, and {MAX_WAITING} messages may 
 
 def reference() -> str:
     """The page."""
-    parts = [_HEAD, *_commands(), *_replies(), _RULES, *_voices(), *_errors()]
+    parts = [_HEAD, *_commands(), *_replies(), _RULES, *_voices(), *_notices(), *_errors()]
     return "\n".join(part.strip("\n") + "\n" for part in parts)
 
 
@@ -146,6 +151,12 @@ def _errors() -> Iterator[str]:
     yield "## Error codes"
     yield "The second argument of `/sideman/error`. The third says in words what happened, and what to do."
     yield _table(("code", "meaning"), ((f"`{code}`", sentence) for code, sentence in ERROR_CODES.items()))
+
+
+def _notices() -> Iterator[str]:
+    yield "## Notice codes"
+    yield "The second argument of `/sideman/notice`. The third says in words what was substituted or assumed."
+    yield _table(("code", "meaning"), ((f"`{code}`", sentence) for code, sentence in NOTICE_CODES.items()))
 
 
 def _forms(forms: Sequence[Sequence[Argument]]) -> str:

@@ -233,3 +233,16 @@ _ROWS: Final = (
 REPLIES: Final[Mapping[type[Reply], ReplyRow]] = MappingProxyType({row.type: row for row in _ROWS})
 """Every outgoing address by the value that is sent there, in the order of the reference."""
 REPLY_ADDRESSES: Final = frozenset(row.address for row in _ROWS)
+
+NOTICE_CODES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "assumed_tempo": "No tempo was sent, and one is assumed.",
+        "assumed_meter": "No meter was sent, and one is assumed.",
+        "assumed_chord": "Nothing but a key was sent, and its own chord is played.",
+        "pattern_fitted": "A drum pattern meets bars of another length, and was cut or goes on there.",
+        "midi_file": "Something in a MIDI file was left out or assumed; receipts of `sideman render` have it.",
+        "mastering": "The clip could not be made as loud as it should be.",
+        "host": "The DAW did not take the clip; it lies in the clips folder.",
+    }
+)
+"""Every code of ``/sideman/notice``, and what it means."""

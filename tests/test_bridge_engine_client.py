@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,9 @@ from test_bridge_engine_queue import request as plain_request
 
 from bridge import engine_client
 from bridge.engine_client import EngineClient, TakeAudio, engine_command
+from bridge.engine_process import Inbox
 from bridge.errors import Cancelled, DiskError, EngineCrashed, GeneratorError, SidemanError, StartError
-from bridge.requests import GenerationRequest
+from bridge.requests import GenerationRequest, Run, Stop, line_of
 from midi.chords import ChordSpan, parse_chord
 from midi.time import Beats, TempoMap
 from models.generator import SketchChart
@@ -279,19 +282,26 @@ def test_a_process_that_died_unnoticed_is_replaced_and_the_request_works() -> No
 
 
 def test_a_stop_that_came_too_late_does_not_stop_the_next_request_of_that_name() -> None:
-    async def run() -> None:
-        client = EngineClient(engine_command("sketch", None), stall_s=60.0)
-        try:
-            async with asyncio.timeout(120):
-                stream = client.run(request("verse"), lambda share: None)
-                async for _ in stream:
-                    await asyncio.sleep(0.2)  # until the engine, which is not asked, has finished it
-                    client.stop("verse")
-                assert len(await takes_of(client, request("verse"))) == 1
-        finally:
-            await client.close()
+    again = Run(request=request("verse"), audio=(Path("0.f32"),))
+    ended = threading.Event()
+    inbox = Inbox(io.BytesIO(line_of(Stop(id="verse")) + line_of(again)), on_end=ended.set)
+    assert next(inbox.runs()).request.id == "verse"
+    assert ended.wait(10)
+    assert not inbox.is_stopped("verse")
 
-    asyncio.run(run())
+
+def test_a_stop_reaches_the_request_that_came_before_it() -> None:
+    first = Run(request=request("verse"), audio=(Path("0.f32"),))
+    ended = threading.Event()
+    inbox = Inbox(io.BytesIO(line_of(first) + line_of(Stop(id="verse"))), on_end=ended.set)
+    assert ended.wait(10)
+    assert inbox.is_stopped(next(inbox.runs()).request.id)
+
+
+def test_half_a_line_ends_the_engine_process() -> None:
+    ended = threading.Event()
+    Inbox(io.BytesIO(b'{"type": "run", "requ'), on_end=ended.set)
+    assert ended.wait(10)
 
 
 def test_a_full_disk_ends_the_request_before_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,18 +17,21 @@ from midi.errors import SidemanError
 DRAWN = re.compile(r"^ {4}([│├└─ ]*)(\w+)((?: +[a-z_/]+\.py)?) +([a-z_]+)$", re.MULTILINE)
 
 
-def drawn() -> Iterator[tuple[int, str, str, str]]:
-    """Depth, class, module and code of each line; a line without a module has that of the line above."""
+def drawn() -> Iterator[tuple[str, str, str, str]]:
+    """Parent, class, module and code of each line; a line without a module has that of the line above."""
     module = ""
+    above: list[str] = []
     for lines, name, path, code in DRAWN.findall(bridge.errors.__doc__ or ""):
         module = path.strip() or module
-        yield len(lines) // 4, name, module, code
+        depth = len(lines) // 4
+        above = [*above[:depth], name]
+        yield above[depth - 1] if depth else "", name, module, code
 
 
-def derived(kind: type[SidemanError] = SidemanError, depth: int = 0) -> Iterator[tuple[int, str, str, str]]:
-    yield depth, kind.__name__, kind.__module__.replace(".", "/") + ".py", kind.code
+def derived(kind: type[SidemanError] = SidemanError, parent: str = "") -> Iterator[tuple[str, str, str, str]]:
+    yield parent, kind.__name__, kind.__module__.replace(".", "/") + ".py", kind.code
     for below in kind.__subclasses__():
-        yield from derived(below, depth + 1)
+        yield from derived(below, kind.__name__)
 
 
 def test_the_tree_is_drawn_as_it_is() -> None:

@@ -12,8 +12,10 @@ from bridge.osc_client import datagram, read_script
 from bridge.osc_codec import Message, decode
 from bridge.osc_docs import PAGE, example_line, reference
 from bridge.osc_errors import ERROR_CODES, INTERNAL
+from bridge.osc_replies import NOTICE_CODES
 from bridge.osc_schema import COMMANDS, CommandRow
 from midi.errors import SidemanError
+from plugin_host.host import HostError
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("bridge", "midi", "models", "plugin_host")
@@ -57,3 +59,22 @@ def test_every_code_is_explained_and_every_explained_code_exists() -> None:
 def test_a_code_is_explained_in_a_sentence(sentence: str) -> None:
     assert sentence[0].isupper()
     assert sentence.endswith(".")
+
+
+def notices_in_the_source() -> set[str]:
+    """The codes that notices are made with."""
+    codes = {HostError.code}
+    for path in (path for room in ROOMS for path in (ROOT / room).glob("**/*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(func=ast.Name(id="Notice"), keywords=keywords):
+                    codes |= {
+                        keyword.value.value
+                        for keyword in keywords
+                        if keyword.arg == "code" and isinstance(keyword.value, ast.Constant)
+                    }
+    return codes
+
+
+def test_every_notice_is_explained_and_every_explained_notice_exists() -> None:
+    assert notices_in_the_source() == set(NOTICE_CODES)
