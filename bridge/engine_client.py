@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-import numpy as np
 from pydantic import ValidationError
 
 from bridge.errors import Cancelled, EngineCrashed, GeneratorError, SidemanError, StartError
@@ -35,7 +34,7 @@ from bridge.requests import (
     TakeMade,
     line_of,
 )
-from bridge.shared_audio import shared_file, shared_folder
+from bridge.shared_audio import read_shared, shared_folder
 from models.generator import Samples
 
 log = logging.getLogger(__name__)
@@ -190,13 +189,13 @@ class EngineClient:
         ended = False
         try:
             with shared_folder() as folder:
-                frames, takes = request.window.frames, len(request.controls)
-                paths = tuple(shared_file(folder / f"{take}.f32", frames * CHANNELS * 4) for take in range(takes))
+                paths = tuple(folder / f"{take}.f32" for take in range(len(request.controls)))
                 known = self._child if self._child and self._child.alive else None
                 await self._start_unless_stopped(request.id)
                 first = await self._first_answer(Run(request=request, audio=paths), known)
                 async for made in self._takes(request.id, first, on_progress):
-                    yield TakeAudio(facts=made, samples=_read_audio(paths[made.take]))
+                    audio = await asyncio.to_thread(read_shared, paths[made.take], request.window.frames, CHANNELS)
+                    yield TakeAudio(facts=made, samples=audio)
             ended = True
         except SidemanError:
             ended = True
@@ -225,6 +224,8 @@ class EngineClient:
 
     async def _begin(self, run: Run) -> None:
         line = await asyncio.to_thread(line_of, run)  # a long chart takes a while
+        if self._stop_asked.is_set():
+            raise Cancelled(f"The request {run.request.id} was cancelled.")
         self._sent = True
         await self._send(line)
 
@@ -379,12 +380,6 @@ def engine_command(name: str, soundfont: Path | None) -> tuple[str, ...]:
     """The command line of an engine process; ``-P`` keeps the current folder out of its imports."""
     command = (sys.executable, "-P", "-m", "bridge.engine_process", "--engine", name)
     return (*command, "--soundfont", str(soundfont)) if soundfont else command
-
-
-def _read_audio(path: Path) -> Samples:
-    samples = np.fromfile(path, dtype=np.float32).reshape(-1, CHANNELS)
-    path.unlink()
-    return samples
 
 
 def _failure(code: str, message: str) -> SidemanError:

@@ -1,7 +1,7 @@
 """The process that owns the engine (and, with neural engines, torch and the GPU).
 
 It is started by ``bridge.engine_client`` as ``python -m bridge.engine_process``. Lines of JSON come in on
-standard input and go out on what was standard output; finished audio is written into memory-mapped files
+standard input and go out on what was standard output; finished audio is written into files in a folder
 that the daemon made. The process ends when its standard input ends, so it never outlives the daemon.
 """
 
@@ -17,11 +17,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from bridge.errors import Cancelled, SidemanError
-from bridge.making import Made, facts_of, make_takes, open_engine
+from bridge.making import facts_of, make_takes, open_engine
 from bridge.requests import (
     TO_ENGINE,
     Failed,
@@ -33,6 +32,7 @@ from bridge.requests import (
     Stopped,
     line_of,
 )
+from bridge.shared_audio import write_shared
 from models.generator import Generator, SketchChart
 
 PROGRESS_INTERVAL_S: Final = 0.05
@@ -96,14 +96,12 @@ class Worker:
                 cancelled=lambda: self._inbox.is_stopped(request.id),
             )
             for take, (made, path) in enumerate(zip(takes, run.audio, strict=True)):
-                _write_audio(made, path)
+                write_shared(path, made.mastered.samples)
                 self._send(facts_of(request, take, made))
         except Cancelled:
             return Stopped(id=request.id)
         except SidemanError as error:
             return Failed(id=request.id, code=error.code, message=str(error))
-        except OSError as error:
-            return Failed(id=request.id, code="engine_failed", message=f"The audio could not be handed over: {error}.")
         except MemoryError:
             return Failed(
                 id=request.id, code="engine_failed", message="The engine ran out of memory: ask for fewer bars."
@@ -122,12 +120,6 @@ def _throttled(send: Callable[[float], None]) -> Callable[[float], None]:
             send(min(1.0, max(0.0, share)))
 
     return report
-
-
-def _write_audio(made: Made, path: Path) -> None:
-    shared = np.memmap(path, dtype=np.float32, mode="r+", shape=made.mastered.samples.shape)
-    shared[:] = made.mastered.samples
-    del shared
 
 
 def _private_output() -> BinaryIO:

@@ -1,6 +1,6 @@
 """What the daemon asks of the engine process, and what it gets back.
 
-These types cross the process boundary as lines of JSON; audio goes beside them, in a memory-mapped file
+These types cross the process boundary as lines of JSON; audio goes beside them, in files of a folder
 that the daemon owns.
 """
 

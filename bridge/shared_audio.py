@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from bridge.errors import DiskError
+from models.generator import Samples
 
 PREFIX: Final = "sideman-audio-"
 LEFTOVER_AGE_S: Final = 3600.0
@@ -30,23 +32,31 @@ def shared_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def shared_file(path: Path, size: int) -> Path:
-    """A file of ``size`` bytes that all have their place on the disk. Raises ``DiskError`` where they have none.
+def write_shared(path: Path, samples: Samples) -> None:
+    """Write audio [frames, channels] in the machine's byte order. Raises ``DiskError`` where there is no room.
 
-    A file with holes would do as well, until the disk is full: then the process that fills it is killed.
+    Written, and not mapped: a full disk is an error then, and not the end of the process that meets it.
     """
     try:
         with path.open("wb") as file:
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), 0, size)
-            else:
-                file.truncate(size)
+            file.write(np.ascontiguousarray(samples, dtype=np.float32).data)
     except OSError as error:
         raise DiskError(
-            f"No room for {size / 1e6:.0f} MB of audio in {path.parent.parent}: {error.strerror}; free some space, or "
-            "set TMPDIR to another disk."
+            f"No room for {samples.nbytes / 1e6:.0f} MB of audio in {path.parent.parent}: {error.strerror}; free some "
+            "space, or set TMPDIR to another disk."
         ) from None
-    return path
+
+
+def read_shared(path: Path, frames: int, channels: int) -> Samples:
+    """Read audio back, and remove the file. Raises ``DiskError`` when it is not all there."""
+    try:
+        samples: Samples = np.fromfile(path, dtype=np.float32)
+        path.unlink()
+    except OSError as error:
+        raise DiskError(f"The engine's audio in {path.parent} cannot be read: {error.strerror}.") from None
+    if samples.size != frames * channels:
+        raise DiskError(f"The engine's audio in {path.parent} is cut short; the next request starts anew.")
+    return samples.reshape(frames, channels)
 
 
 def sweep_leftovers(now: float) -> None:

@@ -21,6 +21,7 @@ from bridge.engine_client import EngineClient, TakeAudio, engine_command
 from bridge.engine_process import Inbox
 from bridge.errors import Cancelled, DiskError, EngineCrashed, GeneratorError, SidemanError, StartError
 from bridge.requests import GenerationRequest, Run, Stop, line_of
+from bridge.shared_audio import read_shared, write_shared
 from midi.chords import ChordSpan, parse_chord
 from midi.time import Beats, TempoMap
 from models.generator import SketchChart
@@ -35,7 +36,7 @@ def hear():
 def take(run, index=0, value=0.5):
     path = run["audio"][index]
     frames = run["request"]["window"]["frames"]
-    with open(path, "r+b") as file: file.write(struct.pack("<f", value) * 2 * frames)
+    with open(path, "wb") as file: file.write(struct.pack("<f", value) * 2 * frames)
     say(type="take", id=run["request"]["id"], take=index, seed=1, loudness_lufs=-14.0, peak_dbfs=-1.0, gain_db=0.0,
         limited_db=0.0, folded_s=0.0, notices=[], seconds_spent=0.1, versions={})
 """
@@ -304,18 +305,37 @@ def test_half_a_line_ends_the_engine_process() -> None:
     assert ended.wait(10)
 
 
-def test_a_full_disk_ends_the_request_before_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*arguments: object) -> None:
-        raise OSError(28, "No space left on device")
+def test_a_full_disk_is_an_error_of_the_engine_process_and_not_its_end() -> None:
+    """The operating system itself refuses the bytes of the longer request."""
 
-    async def scene(client: EngineClient) -> None:
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "posix_fallocate", full)
-            with pytest.raises(DiskError, match=r"No room for 0 MB of audio in .*TMPDIR"):
-                await takes_of(client, request())
-        assert len(await takes_of(client, request("next"))) == 1
+    async def run() -> None:
+        command = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
+        command += "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        command += (
+            "sys.argv[1:] = ['--engine', 'sketch']; runpy.run_module('bridge.engine_process', run_name='__main__')"
+        )
+        client = EngineClient((sys.executable, "-c", command), stall_s=60.0)
+        try:
+            async with asyncio.timeout(120):
+                base = request()
+                window = base.window.model_copy(update={"seconds": 0.4, "frames": 19200})
+                with pytest.raises(SidemanError, match=r"No room for 0 MB of audio in .*TMPDIR") as caught:
+                    await takes_of(client, base.model_copy(update={"window": window}))
+                assert caught.value.code == "disk"
+                pid = client.pid
+                assert len(await takes_of(client, request("next"))) == 1
+                assert client.pid == pid
+        finally:
+            await client.close()
 
-    with_engine(GOOD, scene)
+    asyncio.run(run())
+
+
+def test_audio_that_is_cut_short_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "0.f32"
+    write_shared(path, np.zeros((10, 2), dtype=np.float32))
+    with pytest.raises(DiskError, match="cut short"):
+        read_shared(path, 11, 2)
 
 
 def test_a_temporary_folder_that_is_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,6 +345,26 @@ def test_a_temporary_folder_that_is_gone_is_named(tmp_path: Path, monkeypatch: p
             await takes_of(client, request())
 
     with_engine(GOOD, scene)
+
+
+def test_a_stop_at_any_moment_before_the_engine_answers_ends_the_request() -> None:
+    """The request is written by another thread; a stop in between must not be lost."""
+
+    async def scene(client: EngineClient) -> None:
+        await client.start()
+        for turns in range(6):
+            waiting = asyncio.create_task(takes_of(client, request("a")))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            client.stop("a")
+            if not waiting.done() and turns == 0:
+                await asyncio.sleep(0)
+                client.stop("a")  # the task had not begun
+            with pytest.raises(Cancelled):
+                await waiting
+        assert len(await takes_of(client, request("next"))) == 1
+
+    with_engine(OBEYS_STOP, scene)
 
 
 def test_the_real_engine_process_killed_between_requests_is_started_again() -> None:
