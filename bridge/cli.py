@@ -15,6 +15,7 @@ from bridge.errors import SidemanError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+models_app = typer.Typer(help="Checkpoints of neural engines.", no_args_is_help=True)
 app = typer.Typer(
     name="sideman",
     help="An AI session player for a DAW: it hears tempo, meter, chords and drums, and returns bar-exact clips.",
@@ -23,6 +24,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+app.add_typer(models_app, name="models")
 
 
 def main() -> None:
@@ -73,6 +77,8 @@ def serve(
     clips: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for clips and receipts.")] = None,
     engine: Annotated[str | None, typer.Option(metavar="NAME", help="Engine that a session begins with.")] = None,
     soundfont: Annotated[Path | None, typer.Option(metavar="FILE", help="Soundfont of the sketch engine.")] = None,
+    model: Annotated[str | None, typer.Option(metavar="PATH-OR-ID", help="Model of a neural engine.")] = None,
+    device: Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")] = None,
     host: Annotated[str | None, typer.Option(metavar="NAME", help="DAW to place clips in.")] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log to standard error.")] = False,
@@ -90,7 +96,7 @@ def serve(
         {
             "osc": {"host": listen_host, "port": port},
             "clips": {"folder": clips},
-            "engine": {"name": engine, "soundfont": soundfont},
+            "engine": {"name": engine, "soundfont": soundfont, "model": model, "device": device},
             "host": {"name": host},
         },
     )
@@ -122,9 +128,15 @@ def render(
     bars: Annotated[int | None, typer.Option(min=1, max=512, help="Length in bars; to the end when not given.")] = None,
     start_bar: Annotated[int, typer.Option(min=1, help="First bar, counted from 1.")] = 1,
     engine: Annotated[str | None, typer.Option(metavar="NAME", help="Engine.")] = None,
+    model: Annotated[str | None, typer.Option(metavar="PATH-OR-ID", help="Model of a neural engine.")] = None,
+    device: Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed makes the same clip.")] = 0,
     takes: Annotated[int, typer.Option(min=1, max=16, help="Variations to make.")] = 1,
     prompt: Annotated[str, typer.Option(help="Text description of the music wanted.")] = "",
+    drum_track: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Drums as audio, for the engine jasco.")
+    ] = None,
+    separate_drums: Annotated[bool, typer.Option(help="Isolate the drums of the drum track with Demucs.")] = False,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the clip and its receipt.")] = Path(),
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -134,8 +146,18 @@ def render(
     from bridge.offline import RenderOptions
     from bridge.offline import render as render_file
 
-    settings = load_config(config, {"engine": {"name": engine}})
-    options = RenderOptions(file=file, out=out, bars=bars, start_bar=start_bar, seed=seed, takes=takes, prompt=prompt)
+    settings = load_config(config, {"engine": {"name": engine, "model": model, "device": device}})
+    options = RenderOptions(
+        file=file,
+        out=out,
+        bars=bars,
+        start_bar=start_bar,
+        seed=seed,
+        takes=takes,
+        prompt=prompt,
+        drum_track=drum_track,
+        separate_drums=separate_drums,
+    )
     with _progress("Rendering") as bar:
         task = bar.add_task("render", total=1.0)
         result = render_file(options, settings, lambda share: bar.update(task, completed=share))
@@ -167,3 +189,77 @@ def devices() -> None:
 
     for line in device_lines():
         print(line)
+
+
+@models_app.command("list")
+def models_list() -> None:
+    """List the models that are known, and those on this machine."""
+    from bridge.config import load_config
+    from bridge.model_store import model_lines
+
+    for line in model_lines(load_config(None).engine.models):
+        print(line)
+
+
+@models_app.command("pull")
+def models_pull(name: Annotated[str, typer.Argument(help="A short name, or OWNER/NAME on the Hub.")]) -> None:
+    """Download a model from the Hugging Face Hub, and convert it."""
+    from bridge.config import load_config
+    from bridge.model_store import DOWNLOADS, local_name
+    from models.hub import pull
+
+    store = load_config(None).engine.models
+    target = store / local_name(name)
+    with _progress("{task.description}") as bar:
+        task = bar.add_task("Pulling", total=1.0)
+        card = pull(
+            name,
+            target,
+            store / DOWNLOADS,
+            report=lambda share, step: bar.update(task, completed=share, description=step),
+        )
+    print(f"{card.name}: {target} (licence {card.licence})")
+
+
+@models_app.command("convert")
+def models_convert(
+    folder: Annotated[Path, typer.Argument(help="A released checkpoint: state_dict.bin and its codec's file.")],
+    to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where it goes; into the store when not given.")
+    ] = None,
+    text: Annotated[str, typer.Option(metavar="DIR-OR-ID", help="T5 with its tokenizer.")] = "google-t5/t5-base",
+    codec: Annotated[Path | None, typer.Option(metavar="FILE", help="config.json of the codec it names.")] = None,
+) -> None:
+    """Convert a released checkpoint that lies in a folder."""
+    from bridge.config import load_config
+    from bridge.model_store import DOWNLOADS
+    from models.checkpoints import convert
+    from models.hub import local_text_encoder
+
+    store = load_config(None).engine.models
+    target = to or store / folder.resolve().name
+    with _progress("Converting") as bar:
+        task = bar.add_task("convert", total=1.0)
+        convert(
+            folder,
+            target,
+            text_encoder=local_text_encoder(text, store / DOWNLOADS),
+            codec_config=codec,
+            name=target.name,
+            report=lambda share: bar.update(task, completed=share),
+        )
+    print(f"{target.name}: {target}")
+
+
+@models_app.command("check")
+def models_check(name: Annotated[str, typer.Argument(help="A short name, OWNER/NAME, or a converted folder.")]) -> None:
+    """See that a model on this machine is whole: checksum, shapes, and nothing but numbers."""
+    from bridge.config import load_config
+    from bridge.model_store import find_model
+    from models.checkpoints import check
+
+    folder = find_model(name, load_config(None).engine.models)
+    with _progress("Checking") as bar:
+        task = bar.add_task("check", total=1.0)
+        card = check(folder, lambda share: bar.update(task, completed=share))
+    print(f"{card.name}: whole ({folder}, licence {card.licence})")

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from bridge.conditioning import Notice
+from bridge.notices import Chart, Notice
 from bridge.receipt_schema import AudioWindow, ChordAsked, ChordUsed, Receipt
 from bridge.requests import GenerationRequest, TakeMade, Window
 from bridge.session import SessionState
 from bridge.wav import LoopTags
 from midi.chords import ChordSpan, chord_label
 from midi.keys import Key
-from midi.time import Bpm, Seconds
+from midi.time import Bpm, Seconds, TempoMap
+from models.generator import JascoControls, SketchChart
 
 MIDDLE_C: Final = 60
 STEADY_BPM: Final = 1e-6
@@ -26,6 +27,7 @@ DEFAULT_SOUNDFONT: Final = ("TimGM6mb.sf2, inside the package pretty_midi", "GPL
 
 def receipt_for(
     request: GenerationRequest,
+    chart: Chart,
     facts: TakeMade,
     state: SessionState,
     notices: Sequence[Notice],
@@ -34,16 +36,19 @@ def receipt_for(
     created_at: datetime,
 ) -> Receipt:
     """The receipt of one take. ``state`` is the session as it was when the request was made."""
-    window, controls = request.window, request.controls[facts.take]
+    window = request.window
     name, licence = (soundfont.name, "as the user's own file says") if soundfont else DEFAULT_SOUNDFONT
+    plays_soundfont = request.model is None or bool(chart.drums)
     return Receipt(
         engine=request.engine,
-        soundfont=name,
-        soundfont_licence=licence,
+        model=request.model,
+        weights_licence=request.weights_licence,
+        soundfont=name if plays_soundfont else None,
+        soundfont_licence=licence if plays_soundfont else None,
         request_id=request.id,
         take=facts.take,
         seed=facts.seed,
-        prompt=controls.prompt,
+        prompt=request.prompt,
         target=request.target,
         bpm=window.bpm,
         tempo=state.tempo_map.tempos,
@@ -51,13 +56,10 @@ def receipt_for(
         key=state.key,
         start=window.start,
         bars=window.bars,
-        chords_asked=tuple(ChordAsked(start=span.start, label=_as_asked(span)) for span in controls.chords),
-        chords_used=tuple(
-            ChordUsed(start_s=state.tempo_map.seconds_between(window.start, span.start), label=chord_label(span.chord))
-            for span in controls.chords
-        ),
-        drums=controls.drums,
-        melody=controls.melody,
+        chords_asked=tuple(ChordAsked(start=span.start, label=_as_asked(span)) for span in chart.chords),
+        chords_used=tuple(_chords_used(request.controls[facts.take], state.tempo_map)),
+        drums=chart.drums,
+        melody=chart.melody,
         windows=(AudioWindow(start_s=Seconds(0.0), duration_s=window.seconds),),
         sample_rate_hz=window.sample_rate_hz,
         frames=window.frames,
@@ -93,6 +95,16 @@ def loop_tags(window: Window, key: Key | None) -> LoopTags:
         frames=window.frames,
         sample_rate_hz=window.sample_rate_hz,
     )
+
+
+def _chords_used(controls: SketchChart | JascoControls, tempo_map: TempoMap) -> Iterator[ChordUsed]:
+    """The chords that the engine was given, in its own labels."""
+    if isinstance(controls, JascoControls):
+        for start_s, label in controls.chords:
+            yield ChordUsed(start_s=Seconds(start_s), label=label)
+        return
+    for span in controls.chords:
+        yield ChordUsed(start_s=tempo_map.seconds_between(controls.start, span.start), label=chord_label(span.chord))
 
 
 def _as_asked(span: ChordSpan) -> str:

@@ -6,16 +6,19 @@ a ``Notice``; nothing is changed silently.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.errors import NothingToPlay, RequestError
+from bridge.errors import ClipTooLong, NothingToPlay, RequestError
+from bridge.jasco_plan import JascoSettings, jasco_controls
+from bridge.notices import Chart, Notice
 from bridge.requests import GenerationRequest, Window
 from bridge.session import SessionState
 from midi.chords import ChordSpan
 from midi.keys import tonic_chord
 from midi.time import Beats, Seconds
-from models.generator import SketchChart
+from models.generator import JascoControls, SketchChart
 
 MAX_CLIP: Final = Seconds(15 * 60.0)
 """Longest clip: 15 minutes of 48 kHz stereo are 345 MB of samples."""
@@ -23,12 +26,6 @@ MAX_CLIP: Final = Seconds(15 * 60.0)
 
 SEEDS: Final = 2**31
 """Seeds go from 0 to one less, so that every one of them can be sent back as an OSC integer."""
-
-
-class ClipTooLong(RequestError):
-    """More seconds than a clip may have."""
-
-    code = "too_long"
 
 
 class ClipTooShort(RequestError):
@@ -47,27 +44,22 @@ class AudioFormat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """Something that was substituted or assumed."""
-
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A request that is ready to run, and the notices that go with it."""
+    """A request that is ready to run, the chart that it plays, and the notices that go with it."""
 
     request: GenerationRequest
+    chart: Chart
     notices: tuple[Notice, ...]
 
 
-def plan(state: SessionState, *, request_id: str, seed: int, audio: AudioFormat) -> Plan:
-    """Plan the clip that ``state`` asks for.
+def plan(
+    state: SessionState, *, request_id: str, seed: int, audio: AudioFormat, jasco: JascoSettings | None = None
+) -> Plan:
+    """Plan the clip that ``state`` asks for; ``jasco`` is needed where the session's engine is that.
 
     Take ``i`` gets the seed ``seed + i``, modulo ``SEEDS``. Raises ``NothingToPlay`` for an empty session,
-    ``ClipTooLong`` for a clip over ``MAX_CLIP``, and ``PatternError`` for drum patterns that no longer fit the
-    meter.
+    ``ClipTooLong`` for a clip over ``MAX_CLIP`` or the model's window, and ``PatternError`` for drum patterns that
+    no longer fit the meter.
     """
     window = plan_window(state, audio)
     drums = state.drums.layout(state.tempo_map, window.start, window.end)
@@ -78,31 +70,49 @@ def plan(state: SessionState, *, request_id: str, seed: int, audio: AudioFormat)
         *assumed,
         *(Notice(code="pattern_fitted", message=text) for text in drums.notices),
     ]
-    charts = tuple(
-        SketchChart(
-            tempo_map=state.tempo_map,
-            start=window.start,
-            end=window.end,
-            chords=chords,
-            drums=drums.hits,
-            melody=melody,
-            key=state.key,
-            prompt=state.prompt,
-            seed=(seed + take) % SEEDS,
-        )
-        for take in range(state.takes)
-    )
+    chart = Chart(chords=chords, drums=drums.hits, melody=melody)
+    seeds = [(seed + take) % SEEDS for take in range(state.takes)]
+    controls, substituted = _controls(state, window, chart, seeds, jasco)
     request = GenerationRequest(
         id=request_id,
         revision=state.revision,
         engine=state.engine,
-        controls=charts,
+        controls=controls,
+        prompt=state.prompt,
+        model=jasco.model if jasco else None,
+        weights_licence=jasco.licence if jasco else None,
         window=window,
         target=state.target,
         loudness_lufs=audio.loudness_lufs,
         ceiling_dbfs=audio.ceiling_dbfs,
     )
-    return Plan(request=request, notices=tuple(notices))
+    return Plan(request=request, chart=chart, notices=(*notices, *substituted))
+
+
+def _controls(
+    state: SessionState, window: Window, chart: Chart, seeds: Sequence[int], jasco: JascoSettings | None
+) -> tuple[tuple[SketchChart | JascoControls, ...], tuple[Notice, ...]]:
+    """The controls of each take, and what had to be substituted for the engine."""
+    if jasco:
+        takes = [
+            jasco_controls(chart, window, state.tempo_map, jasco, prompt=state.prompt, seed=seed) for seed in seeds
+        ]
+        return tuple(controls for controls, _ in takes), takes[0][1]
+    charts = (
+        SketchChart(
+            tempo_map=state.tempo_map,
+            start=window.start,
+            end=window.end,
+            chords=chart.chords,
+            drums=chart.drums,
+            melody=chart.melody,
+            key=state.key,
+            prompt=state.prompt,
+            seed=seed,
+        )
+        for seed in seeds
+    )
+    return tuple(charts), ()
 
 
 def plan_window(state: SessionState, audio: AudioFormat) -> Window:

@@ -15,6 +15,8 @@ from bridge.conditioning import AudioFormat
 from bridge.engines import require_engine
 from bridge.errors import ConfigError, SidemanError
 from bridge.hosts import require_host
+from bridge.model_store import default_store
+from models.presets import SOLVERS
 
 DEFAULT_PORT: Final = 9130
 COMMAND_LINE: Final = "the command line"
@@ -28,6 +30,12 @@ def _engine_name(name: str) -> str:
         return require_engine(name).name
     except SidemanError as error:
         raise ValueError(str(error)) from None
+
+
+def _solver(name: str) -> str:
+    if name not in SOLVERS:
+        raise ValueError(f"the solvers are {', '.join(SOLVERS)}")
+    return name
 
 
 def _host_name(name: str) -> str:
@@ -71,6 +79,16 @@ class EngineConfig(_Section):
 
     name: Annotated[str, AfterValidator(_engine_name)] = "sketch"
     soundfont: UserPath | None = None
+    model: str = "jasco-400M"
+    """The model of a neural engine: a short name, a repository of the Hub, or a converted folder."""
+    models: UserPath = Field(default_factory=default_store)
+    """Where converted models lie."""
+    device: str = "auto"
+    """``auto``, ``cpu``, ``cuda`` or ``mps``."""
+    solver: Annotated[str, AfterValidator(_solver)] = "standard"
+    all_weight: Annotated[float, Field(ge=0, le=20)] = 5.0
+    """Guidance by all conditions, and by the text alone."""
+    text_weight: Annotated[float, Field(ge=0, le=20)] = 0.0
     stall_s: Annotated[float, Field(gt=0, le=3600)] = 120.0
     """An engine that says nothing for this long while it works is stopped and started again."""
     queue: Annotated[int, Field(ge=1, le=256)] = 16
@@ -88,7 +106,7 @@ class Config(_Section):
 
     osc: OscConfig = OscConfig()
     clips: ClipsConfig = Field(default_factory=ClipsConfig)
-    engine: EngineConfig = EngineConfig()
+    engine: EngineConfig = Field(default_factory=EngineConfig)
     host: HostConfig = HostConfig()
 
 

@@ -22,13 +22,14 @@ from bridge import engine as jobs
 from bridge import osc_schema as osc
 from bridge.clip_facts import loop_tags, receipt_for
 from bridge.clips import Clip, ClipFolder
-from bridge.conditioning import Notice, plan
+from bridge.conditioning import plan
 from bridge.config import Config
 from bridge.engine import IdInUse
 from bridge.engine_client import EngineClient, TakeAudio, engine_command
-from bridge.engines import SKETCH
+from bridge.engine_parts import jasco_settings, model_folder, require_parts
 from bridge.errors import EngineCrashed, HostError, RequestError, SidemanError
 from bridge.hosts import require_host
+from bridge.notices import Chart, Notice
 from bridge.osc_commands import Release
 from bridge.osc_server import Client, OscServer
 from bridge.session import Cancel, Effect, Generate, SessionState, reduce
@@ -37,7 +38,6 @@ from bridge.state_view import shortened, state_view
 from midi.drums import parse_pattern
 from midi.events import SessionEvent, SetPattern
 from midi.time import Seconds
-from models.soundfont_file import find_soundfont
 from plugin_host.host import Host, Placement
 
 log = logging.getLogger(__name__)
@@ -52,10 +52,11 @@ PLACE_LIMIT_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Who asked for a job, the session as it was then, and what was assumed."""
+    """Who asked for a job, the session as it was then, the chart that is played, and what was assumed."""
 
     client: Client
     state: SessionState
+    chart: Chart
     notices: tuple[Notice, ...]
 
 
@@ -100,9 +101,11 @@ class Daemon:
         self.state = SessionState(engine=config.engine.name)
         self._count = 0
         self.folder = ClipFolder(config.clips.folder)
-        self.engine = EngineClient(
-            engine_command(config.engine.name, config.engine.soundfont), stall_s=config.engine.stall_s
+        engine = config.engine
+        command = engine_command(
+            engine.name, soundfont=engine.soundfont, model=model_folder(engine), device=engine.device
         )
+        self.engine = EngineClient(command, stall_s=engine.stall_s)
         self.queue: jobs.JobQueue[Order] = jobs.JobQueue(
             self.engine, self._notify, self._deliver, limit=config.engine.queue
         )
@@ -121,8 +124,7 @@ class Daemon:
             stack.enter_context(_stop_signals(stop))
             self.folder.prepare()
             sweep_leftovers(self._now().timestamp())
-            if self._config.engine.name == SKETCH:
-                find_soundfont(self._config.engine.soundfont)
+            require_parts(self._config.engine)
             if self.host:
                 stack.push_async_callback(self.host.close)
                 await self.host.start()
@@ -185,8 +187,10 @@ class Daemon:
                 request_id=request_id,
                 seed=self._draw_seed() if state.seed is None else state.seed,
                 audio=self._config.clips.audio,
+                jasco=jasco_settings(state.engine, self._config.engine),
             )
-            self.queue.submit(planned.request, Order(client=client, state=state, notices=planned.notices))
+            order = Order(client=client, state=state, chart=planned.chart, notices=planned.notices)
+            self.queue.submit(planned.request, order)
         except SidemanError as error:
             self.server.send(client, osc.ErrorReply(id=request_id, code=error.code, message=str(error)))
 
@@ -237,6 +241,7 @@ class Daemon:
         request, state = job.request, job.owner.state
         receipt = receipt_for(
             request,
+            job.owner.chart,
             take.facts,
             state,
             job.owner.notices,

@@ -15,6 +15,7 @@ from bridge.clips import ClipFolder
 from bridge.config import Config, load_config
 from bridge.engines import ENGINES
 from bridge.errors import SidemanError
+from bridge.model_store import find_model
 from models.soundfont_file import find_soundfont
 
 Status = Literal["ok", "missing", "wrong"]
@@ -22,6 +23,7 @@ _MARKS: Final[dict[Status, str]] = {"ok": "ok     ", "missing": "missing", "wron
 
 EXTRAS: Final[dict[str, str]] = {
     "live": "live MIDI and audio output: pip install 'sideman[live]'",
+    "demucs": "drums isolated from a mix: pip install 'sideman[demucs]'",
     "encodec": "Meta's own codec package as a second opinion: pip install 'sideman[encodec]'",
 }
 """Extras a user may want, and how to get each."""
@@ -97,6 +99,12 @@ def _engines(config: Config) -> Iterator[Finding]:
         yield Finding(status="wrong", what=f"engine sketch: {error}")
     else:
         yield Finding(status="ok", what=f"engine sketch plays {soundfont}")
+    try:
+        folder = find_model(config.engine.model, config.engine.models)
+    except SidemanError as error:
+        yield Finding(status="missing", what=f"engine jasco: {error}")
+    else:
+        yield Finding(status="ok", what=f"engine jasco plays {folder}")
     for info in ENGINES.values():
         if info.missing:
             yield Finding(status="missing", what=f"engine {info.name}: {info.missing}")

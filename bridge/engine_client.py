@@ -376,10 +376,15 @@ async def _listen(stream: asyncio.StreamReader, said: deque[str]) -> None:
             log.debug("engine: %s", text)
 
 
-def engine_command(name: str, soundfont: Path | None) -> tuple[str, ...]:
+def engine_command(
+    name: str, *, soundfont: Path | None = None, model: Path | None = None, device: str = "auto"
+) -> tuple[str, ...]:
     """The command line of an engine process; ``-P`` keeps the current folder out of its imports."""
-    command = (sys.executable, "-P", "-m", "bridge.engine_process", "--engine", name)
-    return (*command, "--soundfont", str(soundfont)) if soundfont else command
+    command = [sys.executable, "-P", "-m", "bridge.engine_process", "--engine", name, "--device", device]
+    for option, path in (("--soundfont", soundfont), ("--model", model)):
+        if path:
+            command += [option, str(path)]
+    return tuple(command)
 
 
 def _failure(code: str, message: str) -> SidemanError:

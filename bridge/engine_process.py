@@ -20,7 +20,7 @@ from typing import BinaryIO, Final
 from pydantic import BaseModel, ValidationError
 
 from bridge.errors import Cancelled, SidemanError
-from bridge.making import facts_of, make_takes, open_engine
+from bridge.making import Engine, EngineOptions, facts_of, make_takes, open_engine
 from bridge.requests import (
     TO_ENGINE,
     Failed,
@@ -33,7 +33,6 @@ from bridge.requests import (
     line_of,
 )
 from bridge.shared_audio import write_shared
-from models.generator import Generator, SketchChart
 
 PROGRESS_INTERVAL_S: Final = 0.05
 """Progress is not sent more often than this."""
@@ -73,11 +72,25 @@ class Inbox:
         self._on_end()
 
 
+class Engines:
+    """Engines by name, each opened when it is first asked for, and kept."""
+
+    def __init__(self, options: EngineOptions) -> None:
+        self._options = options
+        self._open: dict[str, Engine] = {}
+
+    def __getitem__(self, name: str) -> Engine:
+        """The engine of that name. Raises ``SidemanError`` when it cannot be opened."""
+        if name not in self._open:
+            self._open[name] = open_engine(name, self._options)
+        return self._open[name]
+
+
 class Worker:
     """Runs requests one after the other and tells what becomes of them."""
 
-    def __init__(self, engine: Generator[SketchChart], send: Callable[[BaseModel], None], inbox: Inbox) -> None:
-        self._engine = engine
+    def __init__(self, engines: Engines, send: Callable[[BaseModel], None], inbox: Inbox) -> None:
+        self._engines = engines
         self._send = send
         self._inbox = inbox
 
@@ -90,7 +103,7 @@ class Worker:
         request = run.request
         try:
             takes = make_takes(
-                self._engine,
+                self._engines[request.engine],
                 request,
                 report=_throttled(lambda share: self._send(Progressed(id=request.id, share=share))),
                 cancelled=lambda: self._inbox.is_stopped(request.id),
@@ -134,6 +147,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bridge.engine_process", description=__doc__)
     parser.add_argument("--engine", required=True)
     parser.add_argument("--soundfont", type=Path)
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--device", default="auto")
     options = parser.parse_args()
     output = _private_output()
     lock = threading.Lock()
@@ -144,13 +159,14 @@ def main() -> int:
 
     inbox = Inbox(sys.stdin.buffer, on_end=lambda: os._exit(0))
     try:
-        engine = open_engine(options.engine, soundfont=options.soundfont)
+        engines = Engines(EngineOptions(soundfont=options.soundfont, model=options.model, device=options.device))
+        engines[options.engine]
     except SidemanError as error:
         send(Failed(id="", code=error.code, message=str(error)))
         return 1
     send(Ready())
     try:
-        Worker(engine, send, inbox).serve()
+        Worker(engines, send, inbox).serve()
     except (BrokenPipeError, KeyboardInterrupt):
         return 0
     return 0

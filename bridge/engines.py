@@ -19,6 +19,7 @@ class EngineInfo:
 
 
 SKETCH: Final = "sketch"
+JASCO: Final = "jasco"
 
 
 ENGINES: Final[dict[str, EngineInfo]] = {
@@ -26,9 +27,8 @@ ENGINES: Final[dict[str, EngineInfo]] = {
     for info in (
         EngineInfo(name=SKETCH, summary="Plays the chart from a soundfont: no weights, no GPU."),
         EngineInfo(
-            name="jasco",
-            summary="Flow matching from text, chords, drums and melody.",
-            missing="it is not part of this version yet",
+            name=JASCO,
+            summary="Flow matching from text, chords, drums and melody; needs a model, see sideman models.",
         ),
         EngineInfo(
             name="magnet",

@@ -11,7 +11,8 @@
     │   └── MeterError                                          bad_meter
     ├── MidiFileError                                           bad_midi_file
     ├── GeneratorError                  models/errors.py        engine_failed
-    │   └── SoundfontError                                      soundfont
+    │   ├── SoundfontError                                      soundfont
+    │   └── ModelError                                          model
     ├── Cancelled                                               cancelled
     ├── HostError                       plugin_host/host.py     host
     ├── ConfigError                     bridge/errors.py        bad_config
@@ -20,11 +21,11 @@
     │   └── DiskError                                           disk
     ├── RequestError                                            bad_request
     │   ├── NothingToPlay                                       nothing_to_play
+    │   ├── ClipTooLong                                         too_long
     │   ├── QueueFull                                           queue_full
     │   ├── EngineUnavailable                                   engine_unavailable
     │   ├── TooMany                     bridge/session.py       too_many
-    │   ├── ClipTooLong                 bridge/conditioning.py  too_long
-    │   ├── ClipTooShort                                        out_of_range
+    │   ├── ClipTooShort                bridge/conditioning.py  out_of_range
     │   ├── NoSuchRequest               bridge/engine.py        no_such_request
     │   ├── IdInUse                                             id_in_use
     │   └── UnknownAddress              bridge/daemon.py        unknown_address
@@ -52,13 +53,14 @@ from midi.errors import (
     SidemanError,
     VoiceError,
 )
-from models.errors import Cancelled, GeneratorError, SoundfontError
+from models.errors import Cancelled, GeneratorError, ModelError, SoundfontError
 from plugin_host.host import HostError
 
 __all__ = [
     "Cancelled",
     "ChordError",
     "ClipError",
+    "ClipTooLong",
     "ConfigError",
     "DiskError",
     "EngineCrashed",
@@ -68,6 +70,7 @@ __all__ = [
     "KeyNameError",
     "MeterError",
     "MidiFileError",
+    "ModelError",
     "NotationError",
     "NothingToPlay",
     "PatternError",
@@ -114,6 +117,12 @@ class NothingToPlay(RequestError):
     """The session holds nothing that the engine could play."""
 
     code = "nothing_to_play"
+
+
+class ClipTooLong(RequestError):
+    """More seconds than a clip may have, or than the engine plays at a time."""
+
+    code = "too_long"
 
 
 class QueueFull(RequestError):

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from bridge.drum_render import DrumRenderer
 from bridge.engines import require_engine
 from bridge.errors import Cancelled, EngineUnavailable
 from bridge.mastering import Mastered, MasterSettings, master
@@ -22,19 +23,32 @@ from midi.chords import ChordSpan
 from midi.drums import DrumHit
 from midi.keys import Key, tonic_chord
 from midi.time import Beats, Bpm, TempoMap
+from models.drum_audio import read_drums
 from models.generator import CancelCheck, Generator, Progress, SketchChart
 from models.sketch import SketchEngine
 
-Engine = Generator[SketchChart]
+Engine = Generator[Any]
 GENERATING_SHARE: Final = 0.7
 """The share of the work that is the engine's; the rest is mastering."""
 
+_SOUNDFONT_PACKAGES: Final = ("midirenderer", "pretty_midi", "numpy", "scipy", "soxr", "pyloudnorm")
 ENGINE_PACKAGES: Final[dict[str, tuple[str, ...]]] = {
-    "sketch": ("midirenderer", "pretty_midi", "numpy", "scipy", "soxr", "pyloudnorm"),
+    "sketch": _SOUNDFONT_PACKAGES,
+    "jasco": ("torch", "transformers", "torchdiffeq", *_SOUNDFONT_PACKAGES),
 }
 """The packages whose versions decide what an engine's clips sound like, bit for bit."""
 
-_FACTORIES: Final[dict[str, Callable[[Path | None], Engine]]] = {"sketch": SketchEngine}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """What engines are opened with: a soundfont (None: the bundled one), a converted model, a device."""
+
+    soundfont: Path | None = None
+    model: Path | None = None
+    device: str = "auto"
+    drum_track: Path | None = None
+    """Audio that a model hears as its drums in the place of the chart's."""
+    separate_drums: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,18 +59,41 @@ class Made:
     seconds_spent: float
 
 
-def open_engine(name: str, *, soundfont: Path | None = None) -> Engine:
+def open_engine(name: str, options: EngineOptions) -> Engine:
     """The engine of that name, loaded and warm.
 
     Raises ``EngineUnavailable`` for an engine that cannot run here, ``SoundfontError`` for a soundfont
-    that cannot be played.
+    that cannot be played, ``ModelError`` for a model that cannot be loaded.
     """
     require_engine(name)
-    if name not in _FACTORIES:
-        raise EngineUnavailable(f"The engine {name} cannot be made here.")
-    engine = _FACTORIES[name](soundfont)
+    return _OPENERS[name](options)
+
+
+def _open_sketch(options: EngineOptions) -> Engine:
+    engine = SketchEngine(options.soundfont)
     _warm(engine)
     return engine
+
+
+def _open_jasco(options: EngineOptions) -> Engine:
+    if options.model is None:
+        raise EngineUnavailable("The engine jasco needs a model: run sideman models pull jasco-400M, or use --model.")
+    from models.jasco_engine import JascoEngine  # noqa: PLC0415  torch is loaded for engines that need it
+
+    if options.drum_track:
+        track, separate = options.drum_track, options.separate_drums
+        return JascoEngine(
+            options.model,
+            device=options.device,
+            render_drums=lambda controls, rate: read_drums(track, rate, separate=separate),
+        )
+    drums = DrumRenderer(options.soundfont)
+    return JascoEngine(
+        options.model, device=options.device, render_drums=lambda controls, rate: drums(controls.drums, rate)
+    )
+
+
+_OPENERS: Final[dict[str, Callable[[EngineOptions], Engine]]] = {"sketch": _open_sketch, "jasco": _open_jasco}
 
 
 def make_takes(

@@ -5,17 +5,20 @@ It goes the same way as a clip over OSC: session state, plan, engine, mastering,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bridge.clip_facts import loop_tags, receipt_for
 from bridge.clips import Clip, ClipFolder, clip_file_name
-from bridge.conditioning import Notice, plan
+from bridge.conditioning import plan
 from bridge.config import Config
+from bridge.engine_parts import jasco_settings, model_folder
+from bridge.engines import SKETCH
 from bridge.errors import ClipError, RequestError
-from bridge.making import facts_of, make_takes, open_engine
+from bridge.making import EngineOptions, facts_of, make_takes, open_engine
+from bridge.notices import Notice
 from bridge.session import SessionState
 from midi.charts import ChordChart, DrumChart, MelodyChart
 from midi.files import Song, read_song
@@ -32,6 +35,9 @@ class RenderOptions:
     seed: int = 0
     takes: int = 1
     prompt: str = ""
+    drum_track: Path | None = None
+    """Drums as audio, for an engine that hears them; ``separate_drums`` isolates them from a mix."""
+    separate_drums: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,24 +85,55 @@ def state_of_song(song: Song, options: RenderOptions, engine: str) -> SessionSta
 
 def render(options: RenderOptions, config: Config, report: Callable[[float], None]) -> Rendered:
     """Render the file into ``options.out``. ``report`` is told the share that is done. Raises ``SidemanError``."""
+    if options.drum_track and config.engine.name == SKETCH:
+        raise RequestError("The sketch engine plays the chart's own drums: a drum track is for the engine jasco.")
     song = read_song(options.file)
     state = state_of_song(song, options, config.engine.name)
-    planned = plan(state, request_id=_id_of(options.file), seed=options.seed, audio=config.clips.audio)
-    notices = (*(Notice(code="midi_file", message=text) for text in song.notices), *planned.notices)
+    planned = plan(
+        state,
+        request_id=_id_of(options.file),
+        seed=options.seed,
+        audio=config.clips.audio,
+        jasco=jasco_settings(state.engine, config.engine),
+    )
+    notices = (
+        *(Notice(code="midi_file", message=text) for text in song.notices),
+        *planned.notices,
+        *_drum_track(options),
+    )
     folder = ClipFolder(options.out)
     folder.prepare()
-    engine = open_engine(config.engine.name, soundfont=config.engine.soundfont)
-    request, soundfont = planned.request, config.engine.soundfont
+    settings = config.engine
+    engine = open_engine(
+        settings.name,
+        EngineOptions(
+            soundfont=settings.soundfont,
+            model=model_folder(settings),
+            device=settings.device,
+            drum_track=options.drum_track,
+            separate_drums=options.separate_drums,
+        ),
+    )
+    request, soundfont = planned.request, settings.soundfont
     clips: list[Clip] = []
     mastering: list[Notice] = []
     for take, made in enumerate(make_takes(engine, request, report=report, cancelled=lambda: False)):
         facts = facts_of(request, take, made)
         mastering += [Notice(code="mastering", message=text) for text in facts.notices]
-        receipt = receipt_for(request, facts, state, notices, soundfont=soundfont, created_at=datetime.now(UTC))
+        receipt = receipt_for(
+            request, planned.chart, facts, state, notices, soundfont=soundfont, created_at=datetime.now(UTC)
+        )
         tags = loop_tags(request.window, state.key)
         clips.append(folder.write(made.mastered.samples, tags=tags, receipt=receipt))
     report(1.0)
     return Rendered(clips=tuple(clips), notices=(*notices, *mastering))
+
+
+def _drum_track(options: RenderOptions) -> Iterator[Notice]:
+    if options.drum_track:
+        how = ", isolated from a mix by Demucs" if options.separate_drums else ""
+        text = f"The model heard the drums of {options.drum_track.name}{how}, and not those of the chart."
+        yield Notice(code="drum_track", message=text)
 
 
 def _id_of(file: Path) -> str:

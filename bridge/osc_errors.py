@@ -85,6 +85,7 @@ ERROR_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "engine_failed": "The engine could not make the audio.",
         "engine_crashed": "The engine process ended or hung while it worked; the next request starts it again.",
         "soundfont": "There is no soundfont, or it cannot be played.",
+        "model": "A checkpoint cannot be used, is not on this machine, or cannot take what it was given.",
         "cancelled": "The request was cancelled while it ran.",
         "clip": "A clip cannot be made from the audio.",
         "disk": "The clips folder cannot be written, or the disk is full.",

@@ -240,7 +240,11 @@ NOTICE_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "assumed_meter": "No meter was sent, and one is assumed.",
         "assumed_chord": "Nothing but a key was sent, and its own chord is played.",
         "pattern_fitted": "A drum pattern meets bars of another length, and was cut or goes on there.",
+        "chord_substituted": "A chord that the model does not know is played as the nearest one that it does.",
+        "melody_moved": "Melody notes outside the model's range were moved by octaves.",
+        "melody_ignored": "The model takes no melody; the clip is made without it.",
         "midi_file": "Something in a MIDI file was left out or assumed; receipts of `sideman render` have it.",
+        "drum_track": "A file of drums took the place of the chart's; receipts of `sideman render` have it.",
         "mastering": "The clip could not be made as loud as it should be.",
         "host": "The DAW did not take the clip; it lies in the clips folder.",
     }

@@ -12,8 +12,8 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator, ConfigDict, PlainSerializer, TypeAdapter, ValidationError, with_config
 
-from bridge.conditioning import Notice
 from bridge.errors import ClipError
+from bridge.notices import Notice
 from midi.drums import DrumHit
 from midi.errors import SidemanError
 from midi.keys import Key, parse_key
@@ -74,10 +74,11 @@ class AudioWindow:
 class Receipt:
     """Everything about a clip.
 
-    ``model`` and ``weights_licence`` belong to a neural engine, ``soundfont`` and ``soundfont_licence`` to the
-    sketch engine; the others are None. ``bpm`` is the tempo at the clip's start, ``tempo`` and ``meter`` are the
-    song's whole maps. ``chords_asked`` is the chart, ``chords_used`` what the engine was given. ``drums`` and
-    ``melody`` are those inside the clip. ``created_at`` is UTC in ISO 8601.
+    ``model`` and ``weights_licence`` belong to a neural engine, ``soundfont`` and ``soundfont_licence`` to what
+    played notes: the sketch engine, or the drums that a model was given to hear; the others are None. ``bpm`` is
+    the tempo at the clip's start, ``tempo`` and ``meter`` are the song's whole maps. ``chords_asked`` is the chart,
+    ``chords_used`` what the engine was given. ``drums`` and ``melody`` are those inside the clip. ``created_at`` is
+    UTC in ISO 8601.
 
     ``sha256`` is that of the whole WAV file, ``audio_sha256`` that of the audio in it, without the headers: two
     renderings with one seed have it in common. ``ClipFolder`` fills in both, and ``file``.

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from midi.time import Beats, Bpm, Meter, Seconds
-from models.generator import SketchChart
+from models.generator import JascoControls, SketchChart
 
 
 class _Frozen(BaseModel):
@@ -40,9 +40,13 @@ class GenerationRequest(_Frozen):
     id: str
     revision: int
     engine: str
-    controls: tuple[SketchChart, ...]
+    controls: tuple[Annotated[SketchChart | JascoControls, Field(discriminator="kind")], ...]
     window: Window
+    prompt: str = ""
     target: str = ""
+    model: str | None = None
+    """The model of a neural engine, and the licence of its weights."""
+    weights_licence: str | None = None
     loudness_lufs: float
     ceiling_dbfs: float
 

@@ -17,6 +17,12 @@ class SoundfontError(GeneratorError):
     code = "soundfont"
 
 
+class ModelError(GeneratorError):
+    """A checkpoint that cannot be used, or controls that a model cannot take."""
+
+    code = "model"
+
+
 class Cancelled(SidemanError):
     """The request was cancelled while it ran."""
 

@@ -56,6 +56,44 @@ class SketchChart:
     seed: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedHit:
+    """A drum hit for a model that hears drums as audio: seconds from the clip's start, voice, velocity to 127."""
+
+    at_s: float
+    voice: str
+    velocity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedPitch:
+    """A melody note in seconds from the clip's start, and its MIDI pitch."""
+
+    start_s: float
+    end_s: float
+    pitch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JascoControls:
+    """What JASCO is asked for, in seconds from the clip's start.
+
+    ``chords`` are labels of the model's vocabulary with the times at which they begin; none is no chord
+    condition. ``all_weight`` and ``text_weight`` are those of multi-source guidance, ``solver`` is a preset.
+    """
+
+    kind: Literal["jasco"] = "jasco"
+    description: str
+    chords: tuple[tuple[float, str], ...]
+    drums: tuple[TimedHit, ...]
+    melody: tuple[TimedPitch, ...]
+    duration_s: float
+    all_weight: float
+    text_weight: float
+    solver: str
+    seed: int
+
+
 Progress = Callable[[float], None]
 """Told the share of the batch that is done, from 0 to 1."""
 CancelCheck = Callable[[], bool]

@@ -21,6 +21,11 @@ settings.register_profile("ci", max_examples=500, deadline=None, print_blob=True
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where the reference numbers for the models are, when not those of the repository."""
+    parser.addoption("--parity-dir", metavar="DIR", help="a folder of reference numbers, as tests/data/parity")
+
+
 @pytest.fixture(autouse=True)
 def _nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fail a test that leaves sockets, threads, asyncio tasks or child processes of its own behind.

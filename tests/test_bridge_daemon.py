@@ -254,7 +254,7 @@ def test_an_engine_killed_at_work_ends_the_request_and_the_next_one_works(
         ("/sideman/drum", "if", (3, 0.0), "bad_voice"),
         ("/sideman/key", "s", ("H major",), "bad_key"),
         ("/sideman/prompt", "s", ("x" * 60_000,), "too_long"),
-        ("/sideman/engine", "s", ("jasco",), "engine_unavailable"),
+        ("/sideman/engine", "s", ("magnet",), "engine_unavailable"),
         ("/sideman/bars", "i", (0,), "out_of_range"),
         ("/sideman/generate", "s", ("../../etc/passwd",), "out_of_range"),
         ("/sideman/cancel", "s", ("nobody",), "no_such_request"),

@@ -369,7 +369,7 @@ def test_a_stop_at_any_moment_before_the_engine_answers_ends_the_request() -> No
 
 def test_the_real_engine_process_killed_between_requests_is_started_again() -> None:
     async def run() -> None:
-        client = EngineClient(engine_command("sketch", None), stall_s=60.0)
+        client = EngineClient(engine_command("sketch"), stall_s=60.0)
         try:
             async with asyncio.timeout(120):
                 (first,) = await takes_of(client, request())
@@ -389,7 +389,7 @@ def test_the_real_engine_process_killed_between_requests_is_started_again() -> N
 def test_the_engine_process_ends_when_its_input_does() -> None:
     async def run() -> None:
         process = await asyncio.create_subprocess_exec(
-            *engine_command("sketch", None), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            *engine_command("sketch"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
         )
         assert process.stdin is not None and process.stdout is not None
         async with asyncio.timeout(60):

@@ -1,0 +1,121 @@
+"""From the chart of a window to JASCO's controls. Pure; every substitution is told.
+
+JASCO hears chords from a vocabulary of its own, a melody in a range of its own, and ten seconds at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bridge.errors import ClipTooLong
+from bridge.jasco_labels import label_of
+from bridge.notices import Chart, Notice
+from bridge.requests import Window
+from midi.chords import ChordSpan, chord_label
+from midi.melody import Note
+from midi.time import Beats, TempoMap
+from models.generator import JascoControls, TimedHit, TimedPitch
+
+LOWEST_PITCH: Final = 43
+HIGHEST_PITCH: Final = 95
+OCTAVE: Final = 12
+TIME_DIGITS: Final = 6
+"""Chord times are rounded to a microsecond: 0.1 + 0.2 would land a frame late."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JascoSettings:
+    """The model that plays, and how: its window and whether it takes a melody, guidance, and the solver's preset."""
+
+    model: str
+    licence: str
+    segment_s: float
+    melody: bool
+    all_weight: float
+    text_weight: float
+    solver: str
+
+
+def jasco_controls(
+    chart: Chart, window: Window, tempo_map: TempoMap, settings: JascoSettings, *, prompt: str, seed: int
+) -> tuple[JascoControls, tuple[Notice, ...]]:
+    """The controls of one take, and what was substituted. Raises ``ClipTooLong`` for more than the model's window."""
+    if window.seconds > settings.segment_s:
+        raise ClipTooLong(
+            f"JASCO plays {settings.segment_s:g} seconds at a time, and {window.bars} bars last {window.seconds:.1f} "
+            "here: ask for fewer bars, or play them with the engine sketch."
+        )
+
+    def seconds(beat: Beats) -> float:
+        return tempo_map.seconds_between(window.start, beat)
+
+    melody, melody_notices = _melody(chart.melody, settings)
+    controls = JascoControls(
+        description=prompt,
+        chords=tuple(
+            (round(seconds(span.start), TIME_DIGITS), label_of(span.chord).label) for span in _changes(chart.chords)
+        ),
+        drums=tuple(TimedHit(at_s=seconds(hit.at), voice=hit.voice, velocity=hit.velocity) for hit in chart.drums),
+        melody=tuple(
+            TimedPitch(start_s=seconds(note.at), end_s=seconds(Beats(note.at + note.length)), pitch=note.pitch)
+            for note in melody
+        ),
+        duration_s=window.seconds,
+        all_weight=settings.all_weight,
+        text_weight=settings.text_weight,
+        solver=settings.solver,
+        seed=seed,
+    )
+    return controls, (*_substitutions(chart.chords), *melody_notices)
+
+
+def _changes(spans: Sequence[ChordSpan]) -> Iterator[ChordSpan]:
+    """The spans at which the label changes; nothing at all when there is no chord anywhere."""
+    if all(span.chord is None for span in spans):
+        return
+    last = None
+    for span in spans:
+        label = label_of(span.chord).label
+        if label != last:
+            yield span
+        last = label
+
+
+def _substitutions(spans: Sequence[ChordSpan]) -> Iterator[Notice]:
+    told = set()
+    for span in spans:
+        found = label_of(span.chord)
+        if span.chord is None or found.exact or span.chord in told:
+            continue
+        told.add(span.chord)
+        yield Notice(
+            code="chord_substituted",
+            message=f"{chord_label(span.chord)} is played as {found.label}, the nearest chord that JASCO knows "
+            f"(distance {found.distance}).",
+        )
+
+
+def _melody(notes: Sequence[Note], settings: JascoSettings) -> tuple[tuple[Note, ...], tuple[Notice, ...]]:
+    """The melody within the model's range, by octaves."""
+    if not notes:
+        return (), ()
+    if not settings.melody:
+        text = f"The model {settings.model} takes no melody; the clip is made without it."
+        return (), (Notice(code="melody_ignored", message=text),)
+    moved = tuple(_into_range(note) for note in notes)
+    count = sum(one.pitch != other.pitch for one, other in zip(notes, moved, strict=True))
+    if not count:
+        return moved, ()
+    text = f"{count} melody notes lie outside JASCO's range (G2 to B6) and were moved by octaves."
+    return moved, (Notice(code="melody_moved", message=text),)
+
+
+def _into_range(note: Note) -> Note:
+    pitch = note.pitch
+    while pitch < LOWEST_PITCH:
+        pitch += OCTAVE
+    while pitch > HIGHEST_PITCH:
+        pitch -= OCTAVE
+    return Note(at=note.at, length=note.length, pitch=pitch, velocity=note.velocity)

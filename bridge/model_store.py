@@ -1,0 +1,65 @@
+"""Where converted models lie on this machine, and which of them an option means. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import platformdirs
+
+from models.card import CARD_FILE, Card, read_card
+from models.catalogue import RELEASES, find_release, nearest_release
+from models.errors import ModelError
+from models.released_names import STATE_FILE
+
+DOWNLOADS: Final = ".downloads"
+"""The folder in the store with what is on its way."""
+
+
+def default_store() -> Path:
+    """The folder of converted models when none is configured."""
+    return platformdirs.user_data_path("sideman", appauthor=False) / "models"
+
+
+def local_name(name: str) -> str:
+    """The folder of a model in the store: its short name, or its repository with dashes for the slash."""
+    release = find_release(name)
+    return release.name if release else name.replace("/", "--")
+
+
+def find_model(name: str, store: Path) -> Path:
+    """The converted folder that a short name, a repository of the Hub or a path means. Raises ``ModelError``."""
+    path = Path(name).expanduser()
+    if (path / CARD_FILE).is_file():
+        return path
+    if (path / STATE_FILE).is_file():
+        raise ModelError(f"{path} is a checkpoint as it was released: run sideman models convert {path} first.")
+    kept = store / local_name(name)
+    if (kept / CARD_FILE).is_file():
+        return kept
+    if find_release(name) or "/" in name.strip("./"):
+        raise ModelError(f"The model {name} is not on this machine: run sideman models pull {name}.")
+    near = nearest_release(name)
+    hint = f"did you mean {near}?" if near else "sideman models list names them."
+    raise ModelError(f"There is no model {name!r}; {hint}")
+
+
+def stored_models(store: Path) -> Iterator[tuple[Path, Card]]:
+    """Every readable model in the store."""
+    for path in sorted(store.glob(f"*/{CARD_FILE}")):
+        try:
+            yield path.parent, read_card(path.parent)
+        except ModelError:
+            continue
+
+
+def model_lines(store: Path) -> Iterator[str]:
+    """The known models and those on this machine, one line each."""
+    here = {path.name: card for path, card in stored_models(store)}
+    for release in RELEASES.values():
+        state = "on this machine" if release.name in here else f"sideman models pull {release.name}"
+        yield f"{release.name:18} {release.summary:38} {release.licence:14} {state}"
+    for name, card in here.items():
+        if name not in RELEASES:
+            yield f"{name:18} {card.segment_s:g} s at a time{'':22} {card.licence:14} on this machine"

@@ -1,0 +1,71 @@
+"""What is known of a converted checkpoint. Importing this module imports no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from models.errors import ModelError
+
+CARD_FILE: Final = "model.json"
+TENSORS_FILE: Final = "model.safetensors"
+TEXT_FOLDER: Final = "text"
+CARD_FORMAT: Final = 1
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class SourceFile(_Frozen):
+    """A file that a checkpoint was converted from."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+class Card(_Frozen):
+    """A converted checkpoint: its origin and licence, what it can do, its configuration and checksums.
+
+    ``segment_s`` is the window that it plays, ``melody`` whether it takes one, ``codec`` the fields of
+    ``CodecConfig``, ``dropped`` the tensors that were left out with the reason.
+    """
+
+    format: int = CARD_FORMAT
+    name: str
+    kind: str
+    repository: str
+    revision: str
+    licence: str
+    segment_s: float
+    sample_rate_hz: int
+    melody: bool
+    xp_config: str
+    codec: dict[str, Any]
+    sources: tuple[SourceFile, ...]
+    tensors_sha256: str
+    dropped: dict[str, str]
+
+    def to_json(self) -> str:
+        """The text of ``model.json``."""
+        return self.model_dump_json(indent=2) + "\n"
+
+
+def read_card(folder: Path) -> Card:
+    """The card in a converted folder. Raises ``ModelError`` with what is wrong and what to do."""
+    path = folder / CARD_FILE
+    missing = [name for name in (CARD_FILE, TENSORS_FILE, TEXT_FOLDER) if not (folder / name).exists()]
+    if missing:
+        raise ModelError(
+            f"{folder} is no converted model: it lacks {' and '.join(missing)}. Run sideman models pull or convert."
+        )
+    try:
+        card = Card.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise ModelError(f"{path} cannot be read: pull or convert the model again.") from error
+    if card.format != CARD_FORMAT:
+        raise ModelError(f"{folder} was converted by another version of Sideman: pull or convert it again.")
+    return card

@@ -1,0 +1,195 @@
+"""Converted checkpoints: a folder with one safetensors file, what there is to know about it, and its text encoder.
+
+``model.safetensors``
+    every tensor under our names, in the precision that it was released in (the codec in float32).
+``model.json``
+    ``Card``: where it came from, its licence, its configuration, and the checksums of what was read and written.
+``text/``
+    the text encoder as transformers saves it, with its tokenizer.
+
+A folder appears whole or not at all. ``Card`` can be read without torch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from models.card import CARD_FILE, TENSORS_FILE, TEXT_FOLDER, Card, SourceFile, read_card
+from models.checksums import sha256_of
+from models.codec import Codec, CodecConfig, load_exactly
+from models.convert import CODEC_PREFIX, convert_jasco
+from models.errors import ModelError
+from models.jasco import Jasco, JascoConfig, read_config
+from models.released import (
+    audiocraft_codec_config,
+    read_codec_source,
+    read_state,
+    transformers_codec_config,
+)
+from models.released_names import CODEC_FILE, STATE_FILE
+from models.text import TextEncoder, load_text_encoder
+from models.xp_config import XpConfig
+
+_TENSORS_AT_A_TIME: Final = 32
+"""The file is opened anew after so many tensors, or all of it would stay mapped beside its copy."""
+
+
+def convert(
+    source: Path,
+    target: Path,
+    *,
+    text_encoder: Path,
+    codec_config: Path | None,
+    name: str,
+    repository: str = "",
+    revision: str = "",
+    licence: str = "CC-BY-NC-4.0",
+    report: Callable[[float], None] = lambda share: None,
+) -> Card:
+    """Make a converted folder of a released one, strictly: every tensor has a place, and every place its tensor.
+
+    ``text_encoder`` is a folder of transformers' with model and tokenizer, ``codec_config`` the ``config.json`` of the
+    codec where the checkpoint only names one. Raises ``ModelError``; then ``target`` does not exist, or is as it was.
+    """
+    package = read_state(source)
+    config = read_config(XpConfig(package.xp_config))
+    codec = _codec_config(source, codec_config)
+    report(0.1)
+    converted = convert_jasco(package.state)
+    tensors = {name: tensor.contiguous() for name, tensor in converted.tensors.items()}
+    text = load_text_encoder(text_encoder, local_only=True)
+    _build(config, codec, tensors, text)
+    report(0.3)
+    with _appearing(target) as folder:
+        save_file(tensors, folder / TENSORS_FILE)
+        report(0.7)
+        _save_text_encoder(text, text_encoder, folder / TEXT_FOLDER)
+        card = Card(
+            name=name,
+            kind="jasco",
+            repository=repository,
+            revision=revision,
+            licence=licence,
+            segment_s=config.segment_s,
+            sample_rate_hz=config.sample_rate_hz,
+            melody=bool(config.melody_dim),
+            xp_config=package.xp_config,
+            codec=asdict(codec),
+            sources=tuple(
+                SourceFile(name=file, bytes=(source / file).stat().st_size, sha256=sha256_of(source / file))
+                for file in (STATE_FILE, CODEC_FILE)
+            ),
+            tensors_sha256=sha256_of(folder / TENSORS_FILE),
+            dropped=dict(converted.dropped),
+        )
+        (folder / CARD_FILE).write_text(card.to_json(), encoding="utf-8")
+        report(0.95)
+    return card
+
+
+def load_jasco(folder: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> tuple[Jasco, Card]:
+    """A converted JASCO, ready to sample; the codec and the text encoder stay in float32. Raises ``ModelError``."""
+    card = read_card(folder)
+    if card.kind != "jasco":
+        raise ModelError(f"{folder} holds the model {card.kind}, not JASCO: name another one.")
+    text = load_text_encoder(folder / TEXT_FOLDER, local_only=True)
+    text.to(device)
+    tensors = _read_tensors(folder / TENSORS_FILE, device, dtype)
+    model = _build(read_config(XpConfig(card.xp_config)), CodecConfig(**card.codec), tensors, text)
+    return model.eval(), card
+
+
+def check(folder: Path, report: Callable[[float], None] = lambda share: None) -> Card:
+    """See that a converted folder is whole: checksum, shapes, and only numbers. Raises ``ModelError``."""
+    card = read_card(folder)
+    found = sha256_of(folder / TENSORS_FILE)
+    if found != card.tensors_sha256:
+        raise ModelError(f"{folder / TENSORS_FILE} is not as it was converted: pull or convert it again.")
+    report(0.5)
+    model, card = load_jasco(folder)
+    for name, tensor in model.state_dict().items():
+        if not torch.isfinite(tensor).all():
+            raise ModelError(f"The tensor {name} in {folder} holds what is not a number: pull or convert it again.")
+    return card
+
+
+def _codec_config(source: Path, codec_config: Path | None) -> CodecConfig:
+    given = read_codec_source(source)
+    if given.package is not None:
+        return audiocraft_codec_config(given.package.xp_config)
+    if codec_config is None:
+        raise ModelError(
+            f"The checkpoint in {source} names the codec {given.pretrained}: give its config.json with --codec."
+        )
+    return transformers_codec_config(codec_config)
+
+
+def _build(config: JascoConfig, codec: CodecConfig, tensors: Mapping[str, Tensor], text: TextEncoder) -> Jasco:
+    """A model of these tensors, without a copy. Raises ``ModelError`` when they do not fit the configuration."""
+    with torch.device("meta"):
+        model = Jasco(config, Codec(codec), text)
+    model.codec.load(_part(tensors, CODEC_PREFIX))
+    load_exactly(model.flow, _part(tensors, "flow."), "flow model")
+    load_exactly(model.conditioner, _part(tensors, "conditioner."), "conditioner")
+    return model
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _read_tensors(path: Path, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
+    """The tensors, copied out of the file: the codec in float32, the rest in ``dtype``."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = list(file.keys())
+        tensors: dict[str, Tensor] = {}
+        for start in range(0, len(names), _TENSORS_AT_A_TIME):
+            with safe_open(path, framework="pt") as file:
+                for name in names[start : start + _TENSORS_AT_A_TIME]:
+                    wanted = torch.float32 if name.startswith(CODEC_PREFIX) else dtype
+                    tensors[name] = file.get_tensor(name).to(device=device, dtype=wanted, copy=True)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path} cannot be read ({error}): pull or convert the model again.") from error
+    return tensors
+
+
+@contextlib.contextmanager
+def _appearing(target: Path) -> Iterator[Path]:
+    """A folder to write to, that is put in the place of ``target`` when all went well, and otherwise removed."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise ModelError(f"{target.parent} cannot be written: {error.strerror}.") from error
+    try:
+        yield folder
+        folder.chmod(0o755)
+        if target.exists():
+            shutil.rmtree(target)
+        folder.rename(target)
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise ModelError(f"{target} could not be written: {error.strerror or error}. Nothing was kept.") from error
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _save_text_encoder(text: TextEncoder, source: Path, target: Path) -> None:
+    """The encoder half of T5, and the files of its tokenizer."""
+    text.save(target)
+    for path in source.iterdir():
+        if path.suffix in {".json", ".model", ".txt"} and not (target / path.name).exists():
+            shutil.copyfile(path, target / path.name)

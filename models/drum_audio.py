@@ -1,0 +1,63 @@
+"""A drum track from a file, as the drum control of a model: mono, at its rate, isolated from a mix where asked to."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import soundfile
+import soxr
+
+from models.errors import ModelError
+from models.generator import Samples
+
+LONGEST_S: Final = 600.0
+"""A longer file is refused: the model hears ten seconds of it."""
+_SEPARATOR: Final = "htdemucs"
+_STEM: Final = "drums"
+
+
+def read_drums(path: Path, sample_rate_hz: int, *, separate: bool = False) -> Samples:
+    """The drums in a file as mono audio [N]. With ``separate`` they are isolated from a mix by Demucs.
+
+    Raises ``ModelError`` for a file that cannot be read, is empty or too long, and where Demucs is missing.
+    """
+    try:
+        audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (OSError, soundfile.SoundFileError) as error:
+        raise ModelError(f"The drum track {path} cannot be read: {error}") from error
+    if not len(audio):
+        raise ModelError(f"The drum track {path} holds no audio: leave it out, or give it sound.")
+    if len(audio) > LONGEST_S * rate:
+        raise ModelError(f"The drum track {path} lasts {len(audio) / rate:.0f} s; at most {LONGEST_S:.0f} s are read.")
+    if not np.isfinite(audio).all():
+        raise ModelError(f"The drum track {path} holds samples that are not numbers.")
+    if separate:
+        audio, rate = _isolated(audio, rate)
+    mono: Samples = soxr.resample(audio.mean(axis=1), rate, sample_rate_hz, quality=soxr.HQ).astype(np.float32)
+    return mono
+
+
+def _isolated(audio: Samples, rate: int) -> tuple[Samples, int]:
+    """The drum stem of a mix [frames, channels], and its sample rate."""
+    try:
+        import torch  # noqa: PLC0415
+
+        apply = importlib.import_module("demucs.apply")
+        pretrained = importlib.import_module("demucs.pretrained")
+    except (ImportError, OSError) as error:
+        raise ModelError(
+            "Isolating drums needs Demucs, which is not installed: pip install 'sideman[demucs]', or give a file that "
+            "holds nothing but drums."
+        ) from error
+    model = pretrained.get_model(_SEPARATOR)
+    stereo = np.broadcast_to(audio, (len(audio), 2)) if audio.shape[1] == 1 else audio[:, :2]
+    at_rate = soxr.resample(np.ascontiguousarray(stereo), rate, model.samplerate, quality=soxr.HQ)
+    mix = torch.from_numpy(at_rate.astype(np.float32).T)
+    centre, spread = mix.mean(), mix.std() + 1e-8
+    with torch.inference_mode():
+        stems = apply.apply_model(model, ((mix - centre) / spread)[None], shifts=0)[0]
+    drums = stems[model.sources.index(_STEM)] * spread + centre
+    return drums.T.numpy(), int(model.samplerate)

@@ -1,0 +1,153 @@
+"""Getting released checkpoints from the Hugging Face Hub: resumable, and with errors that say what to do.
+
+What has come is kept until the model is converted, so an interrupted pull goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from huggingface_hub import HfApi
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+)
+
+from models.card import Card
+from models.catalogue import find_release, nearest_release
+from models.download import download
+from models.errors import ModelError
+from models.released_names import CODEC_FILE, STATE_FILE
+
+_TEXT_REPOSITORIES: Final = {"t5-base": "google-t5/t5-base", "t5-large": "google-t5/t5-large"}
+_TEXT_FILES: Final = ("config.json", "model.safetensors", "tokenizer.json")
+_TOKENIZER_OPTIONS: Final = "tokenizer_config.json"
+
+
+def pull(
+    name: str, target: Path, downloads: Path, *, report: Callable[[float, str], None] = lambda share, step: None
+) -> Card:
+    """Download a release by short name or repository, and put it, converted, into the folder ``target``.
+
+    ``downloads`` holds what is on its way; it is emptied once the model is converted, or found unfit. ``report``
+    is told the share that is done and the step. Raises ``ModelError``; then ``target`` is as it was.
+    """
+    release = find_release(name)
+    repository = release.repository if release else name
+    if "/" not in repository:
+        near = nearest_release(name)
+        raise ModelError(
+            f"There is no model {name!r}{f'; did you mean {near}?' if near else '.'} "
+            "sideman models list names them all; OWNER/NAME is a repository of the Hub."
+        )
+    folder = downloads / repository.replace("/", "--")
+    try:
+        report(0.0, f"Asking for {repository}")
+        revision = HfApi().model_info(repository).sha or ""
+        for start, size, file in ((0.0, 0.02, CODEC_FILE), (0.02, 0.6, STATE_FILE)):
+            told = _steps(report, f"Downloading {file}", start, size)
+            download(repository, file, folder, revision=revision, report=told)
+    except Exception as error:
+        raise _explained(error, repository) from error
+    try:
+        codec, text_model = _needs(folder)
+    except ModelError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    try:
+        codec_config = download(codec, "config.json", downloads / codec.replace("/", "--")) if codec else None
+    except Exception as error:
+        raise _explained(error, codec or "") from error
+    text = local_text_encoder(text_model, downloads, _steps(report, "Downloading the text encoder", 0.62, 0.18))
+    from models.checkpoints import convert  # noqa: PLC0415  torch is loaded when there is something to convert
+
+    try:
+        card = convert(
+            folder,
+            target,
+            text_encoder=text,
+            codec_config=codec_config,
+            name=release.name if release else name,
+            repository=repository,
+            revision=revision,
+            licence=release.licence if release else "unknown",
+            report=_steps(report, "Converting", 0.8, 0.2),
+        )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(downloads, ignore_errors=True)
+    return card
+
+
+def _needs(folder: Path) -> tuple[str | None, str]:
+    """The codec that a released checkpoint names, if it does, and its text encoder. Raises ``ModelError``."""
+    from models.jasco import read_config  # noqa: PLC0415
+    from models.released import read_codec_source, read_state  # noqa: PLC0415
+    from models.xp_config import XpConfig  # noqa: PLC0415
+
+    return read_codec_source(folder).pretrained, read_config(XpConfig(read_state(folder).xp_config)).text_model
+
+
+def _steps(report: Callable[[float, str], None], step: str, start: float, size: float) -> Callable[[float], None]:
+    """Progress of one step, told as that of the whole."""
+    report(start, step)
+    return lambda share: report(start + share * size, step)
+
+
+def local_text_encoder(name: str, downloads: Path, report: Callable[[float], None] = lambda share: None) -> Path:
+    """The folder of a text encoder: ``name`` itself, or what the Hub has under that. Raises ``ModelError``."""
+    if Path(name).is_dir():
+        return Path(name)
+    repository = _TEXT_REPOSITORIES.get(name, name)
+    folder = downloads / repository.replace("/", "--")
+    try:
+        for file in _TEXT_FILES:
+            download(repository, file, folder, report=report if file.endswith(".safetensors") else lambda share: None)
+        with contextlib.suppress(EntryNotFoundError):
+            download(repository, _TOKENIZER_OPTIONS, folder)
+    except Exception as error:
+        raise _explained(error, repository) from error
+    return folder
+
+
+def _explained(error: Exception, repository: str) -> Exception:
+    """A failure of the Hub in words; what is none of its failures comes back as it is."""
+    if isinstance(error, ModelError):
+        return error
+    page = f"https://huggingface.co/{repository}"
+    match error:
+        case GatedRepoError():
+            text = (
+                f"{repository} is given only to those who accepted its licence: do that at {page}, "
+                "then put a token into HF_TOKEN, or run: hf auth login."
+            )
+        case RepositoryNotFoundError():
+            text = (
+                f"The Hub shows no repository {repository}: see the name, and if it is private or gated, put a token "
+                "into HF_TOKEN, or run: hf auth login."
+            )
+        case LocalEntryNotFoundError() | ConnectionError():
+            text = f"The Hub cannot be reached ({_first_line(error)}). What came so far is kept; try again."
+        case EntryNotFoundError():
+            text = f"{repository} has no {STATE_FILE} and {CODEC_FILE}: it is no checkpoint of audiocraft."
+        case HfHubHTTPError() | HFValidationError():
+            text = f"The Hub did not give {repository}: {_first_line(error)}."
+        case _ if type(error).__module__.startswith("httpx"):
+            text = f"The Hub cannot be reached ({_first_line(error)}). What came so far is kept; try again."
+        case OSError():
+            text = f"{repository} could not be stored: {error.strerror or error}."
+        case _:
+            return error
+    return ModelError(text)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")

@@ -1,0 +1,102 @@
+"""Reading the files that Meta released: two pickles of tensors, a configuration inside, and no code run.
+
+``state_dict.bin`` holds the model, ``compression_state_dict.bin`` its codec or the name of one.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.codec import CodecConfig, config_from_audiocraft, config_from_transformers
+from models.errors import ModelError
+from models.released_names import CODEC_FILE, STATE_FILE
+from models.xp_config import XpConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """What stands in one of the files: its tensors and the text of its configuration."""
+
+    state: Mapping[str, Tensor]
+    xp_config: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodecSource:
+    """Where a checkpoint's codec comes from: the name of a pretrained one, or a package with all of it."""
+
+    pretrained: str | None = None
+    package: Package | None = None
+
+
+def read_state(folder: Path) -> Package:
+    """The model of a released checkpoint. Raises ``ModelError``."""
+    return _package(_read(folder, STATE_FILE), folder / STATE_FILE)
+
+
+def read_codec_source(folder: Path) -> CodecSource:
+    """What a released checkpoint says of its codec. Raises ``ModelError``."""
+    path = folder / CODEC_FILE
+    content = _read(folder, CODEC_FILE)
+    pretrained = content.get("pretrained")
+    if pretrained is None:
+        return CodecSource(package=_package(content, path))
+    if not isinstance(pretrained, str):
+        raise ModelError(f"{path} names no codec: the file is damaged.")
+    return CodecSource(pretrained=pretrained.removeprefix("//pretrained/"))
+
+
+def audiocraft_codec_config(xp_config: str) -> CodecConfig:
+    """The shape of a codec by the configuration that audiocraft packed with it. Raises ``ModelError``."""
+    config = XpConfig(xp_config)
+    seanet: dict[str, Any] = config.need("seanet")
+    for half in ("encoder", "decoder"):
+        seanet = {**seanet, **(seanet.get(half) or {})}
+    return config_from_audiocraft(seanet, config.need("rvq"), config.need("sample_rate"))
+
+
+def transformers_codec_config(path: Path) -> CodecConfig:
+    """The shape of a codec by the ``config.json`` beside its weights. Raises ``ModelError``."""
+    try:
+        return config_from_transformers(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"The codec's configuration {path} cannot be read: {error}.") from error
+
+
+def _read(folder: Path, name: str) -> dict[str, Any]:
+    path = folder / name
+    if not path.is_file():
+        raise ModelError(
+            f"{folder} is no complete checkpoint: it lacks {name}. A released one has {STATE_FILE} and {CODEC_FILE}."
+        )
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except pickle.UnpicklingError as error:
+        raise ModelError(
+            f"{path} holds more than tensors, or is no checkpoint, and was not opened: loading it could run code. "
+            "Get the file from its publisher again."
+        ) from error
+    except (RuntimeError, EOFError, OSError, zipfile.BadZipFile, ValueError, KeyError) as error:
+        raise ModelError(f"{path} is cut short or damaged: get it again with sideman models pull.") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} holds no dictionary: it is no checkpoint of audiocraft.")
+    return content
+
+
+def _package(content: Mapping[str, Any], path: Path) -> Package:
+    state, config = content.get("best_state"), content.get("xp.cfg")
+    if not isinstance(state, dict) or not isinstance(config, str):
+        raise ModelError(f"{path} lacks best_state or xp.cfg: it is no checkpoint of audiocraft.")
+    strangers = [name for name, tensor in state.items() if not isinstance(tensor, Tensor)]
+    if strangers:
+        raise ModelError(f"{path} holds {strangers[0]}, which is no tensor: it is no checkpoint of audiocraft.")
+    return Package(state=state, xp_config=config)

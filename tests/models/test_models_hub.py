@@ -1,0 +1,207 @@
+"""Category: integration. ``sideman models`` against a server that speaks the Hub's protocol."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hub_server import COMMIT, Hub, hub_server
+from small_checkpoints import write_small
+
+from bridge.osc_client import OscClient
+from bridge.spawned import spawned_daemon
+from models.card import read_card
+
+REPOSITORY = "facebook/jasco-chords-drums-400M"
+CHUNK = 10 * 1024 * 1024
+"""The client writes what has come in pieces of this size."""
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Repositories as folders: a checkpoint of some 25 MB, the codec that it names, and a text encoder."""
+    folder = tmp_path_factory.mktemp("hub")
+    write_small(folder, dim=384, layers=6)
+    (folder / "codec").mkdir()
+    (folder / "released" / "config.json").rename(folder / "codec" / "config.json")
+    return folder
+
+
+@pytest.fixture
+def hub(released: Path) -> Iterator[Hub]:
+    held = {
+        REPOSITORY: released / "released",
+        "facebook/encodec_32khz": released / "codec",
+        "google-t5/t5-base": released / "text",
+    }
+    with hub_server(Hub(repositories=held)) as one:
+        yield one
+
+
+def environment(hub: Hub, home: Path, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "XDG_"))}
+    return kept | {
+        "HF_ENDPOINT": hub.endpoint,
+        "HF_HOME": str(home / "hf"),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "XDG_DATA_HOME": str(home / "data"),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "HOME": str(home),
+        **more,
+    }
+
+
+def models(hub: Hub, home: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run ``sideman models``."""
+    command = [sys.executable, "-P", "-m", "bridge", "models", *arguments]
+    return subprocess.run(
+        command, env=environment(hub, home, **more), capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def stored(home: Path) -> Path:
+    return home / "data" / "sideman" / "models"
+
+
+def test_a_model_is_pulled_converted_listed_and_checked(hub: Hub, tmp_path: Path) -> None:
+    pulled = models(hub, tmp_path, "pull", "jasco-400M")
+    assert pulled.returncode == 0, pulled.stderr
+    assert "jasco-400M" in pulled.stdout
+    assert "CC-BY-NC" in pulled.stdout
+    card = read_card(stored(tmp_path) / "jasco-400M")
+    assert (card.repository, card.revision) == (REPOSITORY, COMMIT)
+    listed = models(hub, tmp_path, "list")
+    assert any("jasco-400M" in line and "on this machine" in line for line in listed.stdout.splitlines())
+    checked = models(hub, tmp_path, "check", "jasco-400M")
+    assert checked.returncode == 0, checked.stderr
+    assert "whole" in checked.stdout
+
+
+def test_an_interrupted_pull_goes_on_where_it_stopped(hub: Hub, tmp_path: Path) -> None:
+    hub.stop_after = CHUNK + 1000
+    command = [sys.executable, "-P", "-m", "bridge", "models", "pull", "jasco-400M"]
+    with subprocess.Popen(
+        command, env=environment(hub, tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert hub.stalled.wait(60), "the server broke the file off"
+        wait_for_a_file_of(CHUNK, stored(tmp_path), process)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert "Traceback" not in said
+    assert [path.name for path in stored(tmp_path).glob("*")] == [".downloads"], "nothing partial is in the store"
+    again = models(hub, tmp_path, "pull", "jasco-400M")
+    assert again.returncode == 0, again.stderr
+    assert ("state_dict.bin", CHUNK) in hub.ranges
+    assert models(hub, tmp_path, "check", "jasco-400M").returncode == 0
+
+
+def wait_for_a_file_of(size: int, folder: Path, process: subprocess.Popen[str]) -> None:
+    """Return when the client has written that much; it ends, or this does, when it never will."""
+    for _ in range(600):
+        if any(path.stat().st_size >= size for path in folder.rglob("*.part")):
+            return
+        try:
+            process.wait(0.1)
+        except subprocess.TimeoutExpired:
+            continue
+        break
+    raise AssertionError("the client never wrote what came")
+
+
+@pytest.mark.parametrize("token", [None, "hf_wrong"])
+def test_a_gated_model_says_where_to_accept_its_licence(hub: Hub, tmp_path: Path, token: str | None) -> None:
+    hub.gated, hub.token = {REPOSITORY}, "hf_right"
+    pulled = models(hub, tmp_path, "pull", "jasco-400M", **({"HF_TOKEN": token} if token else {}))
+    assert pulled.returncode == 1
+    assert f"https://huggingface.co/{REPOSITORY}" in pulled.stderr
+    assert "HF_TOKEN" in pulled.stderr
+    assert "Traceback" not in pulled.stderr
+    assert not list(stored(tmp_path).glob("[!.]*"))
+
+
+def test_a_token_opens_a_gated_model(hub: Hub, tmp_path: Path) -> None:
+    hub.gated, hub.token = {REPOSITORY}, "hf_right"
+    pulled = models(hub, tmp_path, "pull", REPOSITORY, HF_TOKEN="hf_right")
+    assert pulled.returncode == 0, pulled.stderr
+
+
+def test_a_repository_that_is_not_there_says_so(hub: Hub, tmp_path: Path) -> None:
+    pulled = models(hub, tmp_path, "pull", "someone/something")
+    assert pulled.returncode == 1
+    assert "no repository someone/something" in pulled.stderr
+
+
+def test_a_name_nobody_knows_is_answered_with_the_nearest(hub: Hub, tmp_path: Path) -> None:
+    pulled = models(hub, tmp_path, "pull", "jasco-40M")
+    assert pulled.returncode == 1
+    assert "did you mean jasco-400M?" in pulled.stderr
+
+
+def test_a_repository_without_a_checkpoint_says_so(hub: Hub, tmp_path: Path, released: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    hub.repositories["someone/empty"] = empty
+    pulled = models(hub, tmp_path, "pull", "someone/empty")
+    assert pulled.returncode == 1
+    assert "no checkpoint of audiocraft" in pulled.stderr
+
+
+def test_a_hub_that_cannot_be_reached_says_so(released: Path, tmp_path: Path) -> None:
+    nowhere = Hub(repositories={}, endpoint="http://127.0.0.1:9")
+    pulled = models(nowhere, tmp_path, "pull", "jasco-400M")
+    assert pulled.returncode == 1
+    assert "cannot be reached" in pulled.stderr
+    assert "Traceback" not in pulled.stderr
+
+
+def test_a_damaged_download_leaves_nothing_in_the_store(hub: Hub, tmp_path: Path, released: Path) -> None:
+    damaged = Path(shutil.copytree(released / "released", tmp_path / "damaged"))
+    os.truncate(damaged / "state_dict.bin", 5000)
+    hub.repositories[REPOSITORY] = damaged
+    pulled = models(hub, tmp_path, "pull", "jasco-400M")
+    assert pulled.returncode == 1
+    assert "damaged" in pulled.stderr
+    assert not list(stored(tmp_path).glob("[!.]*"))
+
+
+def test_a_folder_is_converted_from_the_command_line(hub: Hub, tmp_path: Path, released: Path) -> None:
+    made = models(
+        hub, tmp_path, "convert", str(released / "released"), "--text", str(released / "text"),
+        "--codec", str(released / "codec" / "config.json"), "--to", str(tmp_path / "mine"),
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    checked = models(hub, tmp_path, "check", str(tmp_path / "mine"))
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_the_emulated_checkpoint_is_pulled_and_played_over_osc(hub: Hub, released: Path, tmp_path: Path) -> None:
+    """From the Hub to a clip: the packages of the reference numbers, a second of music at a time."""
+    parity = Path(__file__).parent.parent / "data" / "parity"
+    hub.repositories[REPOSITORY] = parity / "checkpoint_emulation" / "jasco_chords_drums"
+    hub.repositories["facebook/encodec_32khz"] = parity / "encodec_32khz_hf_tiny"
+    pulled = models(hub, tmp_path, "pull", "jasco-400M")
+    assert pulled.returncode == 0, pulled.stderr
+    options = ("--engine", "jasco", "--model", str(stored(tmp_path) / "jasco-400M"), "--device", "cpu")
+    with spawned_daemon(tmp_path / "clips", *options) as daemon, OscClient(daemon.host, daemon.port) as client:
+        client.send("/sideman/tempo", "f", 240.0)
+        client.send("/sideman/chords", "s", "Dm7 G7 |")
+        client.send("/sideman/bars", "i", 1)
+        client.send("/sideman/generate", "s", "heard")
+        heard = list(client.hear_until("/sideman/done", "/sideman/error", within_s=120))
+    assert heard[-1].arguments == ("heard", 1), heard[-1]
+    (clip,) = [Path(str(message.arguments[3])) for message in heard if message.address == "/sideman/clip"]
+    with wave.open(str(clip)) as file:
+        assert file.getnframes() == 48000
+    receipt = json.loads(clip.with_suffix(".json").read_text(encoding="utf-8"))
+    assert receipt["model"].startswith(f"jasco-400M ({REPOSITORY}, SHA-256 ")
+    assert receipt["weights_licence"] == "CC-BY-NC-4.0"

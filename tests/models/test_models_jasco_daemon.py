@@ -1,0 +1,107 @@
+"""Category: integration. JASCO from OSC to a clip: the daemon, a small model of random weights, and a receipt."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from small_checkpoints import converted_small
+
+from bridge.errors import StartError
+from bridge.osc_client import OscClient
+from bridge.spawned import SpawnedDaemon, spawned_daemon
+
+ENDS = ("/sideman/done", "/sideman/cancelled", "/sideman/error")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return converted_small(tmp_path_factory.mktemp("jasco"), segment_s=2)
+
+
+@pytest.fixture(scope="module")
+def daemon(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SpawnedDaemon]:
+    options = ("--engine", "jasco", "--model", str(model), "--device", "cpu", "--host", "virtual")
+    with spawned_daemon(tmp_path_factory.mktemp("clips"), *options) as spawned:
+        yield spawned
+
+
+def play_session(client: OscClient) -> None:
+    client.send("/sideman/tempo", "f", 240.0)
+    client.send("/sideman/chords", "s", "Am7 | Csus4 |")
+    client.send("/sideman/drums", "ss", "kick", "x...x...x...x...")
+    client.send("/sideman/note", "iff", 69, 0.0, 2.0)
+    client.send("/sideman/prompt", "s", "funk bass")
+    client.send("/sideman/bars", "i", 2)
+    client.send("/sideman/takes", "i", 2)
+    client.send("/sideman/seed", "i", 7)
+
+
+def test_a_session_becomes_clips_that_say_what_made_them(daemon: SpawnedDaemon) -> None:
+    with OscClient(daemon.host, daemon.port) as client:
+        play_session(client)
+        client.send("/sideman/generate", "s", "song")
+        heard = list(client.hear_until(*ENDS, within_s=120))
+    assert heard[-1].arguments == ("song", 2), heard[-1]
+    notices = {str(message.arguments[1]) for message in heard if message.address == "/sideman/notice"}
+    assert {"chord_substituted", "melody_ignored"} <= notices
+    clips = [Path(str(message.arguments[3])) for message in heard if message.address == "/sideman/clip"]
+    for clip in clips:
+        with wave.open(str(clip)) as file:
+            assert file.getnframes() == 2 * 48000
+        receipt = json.loads(clip.with_suffix(".json").read_text(encoding="utf-8"))
+        assert receipt["engine"] == "jasco"
+        assert receipt["model"].startswith("small ")
+        assert receipt["weights_licence"] == "CC-BY-NC-4.0"
+        assert [chord["label"] for chord in receipt["chords_asked"]] == ["Am7", "Csus4"]
+        assert receipt["chords_used"] == [{"start_s": 0.0, "label": "Am7"}, {"start_s": 1.0, "label": "C"}]
+        assert len(receipt["drums"]) == 8
+        assert "torch" in receipt["versions"]
+    assert clips[0].read_bytes() != clips[1].read_bytes()
+
+
+def test_more_than_the_models_window_is_refused_in_words(daemon: SpawnedDaemon) -> None:
+    with OscClient(daemon.host, daemon.port) as client:
+        play_session(client)
+        client.send("/sideman/bars", "i", 4)
+        client.send("/sideman/generate", "s", "long")
+        *_, error = client.hear_until(*ENDS, within_s=30)
+    assert error.arguments[:2] == ("long", "too_long")
+    assert "JASCO plays 2 seconds at a time" in str(error.arguments[2])
+
+
+def test_the_session_may_change_to_the_sketch_engine_and_back(daemon: SpawnedDaemon) -> None:
+    with OscClient(daemon.host, daemon.port) as client:
+        play_session(client)
+        client.send("/sideman/takes", "i", 1)
+        engines = []
+        for engine in ("sketch", "jasco"):
+            client.send("/sideman/engine", "s", engine)
+            client.send("/sideman/generate", "s", engine)
+            heard = list(client.hear_until(*ENDS, within_s=120))
+            assert heard[-1].address == "/sideman/done", heard[-1]
+            (clip,) = [Path(str(message.arguments[3])) for message in heard if message.address == "/sideman/clip"]
+            engines.append(json.loads(clip.with_suffix(".json").read_text(encoding="utf-8"))["engine"])
+    assert engines == ["sketch", "jasco"]
+
+
+def test_a_model_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
+    missing = spawned_daemon(tmp_path, "--engine", "jasco", "--model", str(tmp_path / "none"))
+    with pytest.raises(StartError, match=r"not on this machine: run sideman models pull"), missing:
+        pass
+
+
+def test_render_plays_a_midi_file_with_jasco(model: Path, tmp_path: Path) -> None:
+    waltz = Path(__file__).parent.parent / "data" / "midi" / "waltz.mid"
+    command = [sys.executable, "-P", "-m", "bridge", "render", str(waltz), "--bars", "1", "--engine", "jasco"]
+    command += ["--model", str(model), "--device", "cpu", "--out", str(tmp_path), "--json"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 0, ran.stderr
+    (clip,) = json.loads(ran.stdout)["clips"]
+    receipt = json.loads(Path(clip["receipt_path"]).read_text(encoding="utf-8"))
+    assert receipt["engine"] == "jasco"
