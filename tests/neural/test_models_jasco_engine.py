@@ -259,5 +259,20 @@ def test_a_melody_is_one_row_at_most_in_each_frame(
     assert torch.equal(roll, wanted)
 
 
-def test_a_single_guidance_term_counts_whole() -> None:
-    assert [term.kind for term in Guidance(all_weight=0.0, text_weight=1.0).terms] == ["text"]
+@pytest.mark.parametrize(
+    ("all_weight", "text_weight", "terms"),
+    [
+        (5.0, 0.0, [("all", 5.0), ("null", -4.0)]),
+        (1.75, 3.5, [("all", 1.75), ("text", 3.5), ("null", -4.25)]),
+        (1.0, 0.0, [("all", 1.0), ("null", 0.0)]),
+        (0.0, 1.0, [("text", 1.0)]),
+        (0.0, 0.0, [("text", 0.0), ("null", 1.0)]),
+        (0.0, 3.0, [("text", 3.0), ("null", -2.0)]),
+    ],
+)
+def test_terms_are_left_out_as_the_reference_leaves_them_out(
+    all_weight: float, text_weight: float, terms: list[tuple[str, float]]
+) -> None:
+    """The term after one that is left out stays, even without a weight."""
+    found = Guidance(all_weight=all_weight, text_weight=text_weight).terms
+    assert [(term.kind, term.weight) for term in found] == terms
