@@ -16,7 +16,7 @@ from bridge.conditioning import plan
 from bridge.config import Config
 from bridge.engine_parts import jasco_settings, model_folder
 from bridge.engines import SKETCH
-from bridge.errors import ClipError, RequestError
+from bridge.errors import ClipError, NothingToPlay, RequestError
 from bridge.making import EngineOptions, facts_of, make_takes, open_engine
 from bridge.notices import Notice
 from bridge.session import SessionState
@@ -88,6 +88,8 @@ def render(options: RenderOptions, config: Config, report: Callable[[float], Non
     if options.drum_track and config.engine.name == SKETCH:
         raise RequestError("The sketch engine plays the chart's own drums: a drum track is for the engine jasco.")
     song = read_song(options.file)
+    if not (song.chord_changes or song.drums or song.melody):
+        raise NothingToPlay(f"{options.file} holds no notes and no chords: there is nothing to play.")
     state = state_of_song(song, options, config.engine.name)
     planned = plan(
         state,

@@ -93,9 +93,10 @@ def _root(text: str) -> tuple[int, int]:
 _TOKEN: Final = re.compile(
     r"""
     (?P<word>(?i:sus|add|omit|no|alt|dom))
-    |(?P<maj>(?i:maj|ma(?!dd))|M(?!I)|j(?=7))
+    |(?P<maj7>7M(?!I))
+    |(?P<maj>(?i:major|maj|ma(?!dd))|M(?!I)|j(?=7))
     |(?P<triangle>[△Δ∆^])
-    |(?P<m>(?i:min|mi)|m)
+    |(?P<m>(?i:minor|min|mi)|m)
     |(?P<hdim>(?i:hdim)|[øØ]|h)
     |(?P<dim>(?i:dim)|[o°º])
     |(?P<aug>(?i:aug))

@@ -14,6 +14,7 @@ import sys
 import wave
 from pathlib import Path
 
+import mido
 import pytest
 
 FILES = Path(__file__).parent / "data" / "midi"
@@ -136,3 +137,12 @@ def test_other_programs_write_these_files(tmp_path: Path) -> None:
         command = [tool, str(FILES / source), *(["-o"] if program == "abc2midi" else []), str(target)]
         subprocess.run(command, check=True, capture_output=True, timeout=30)
         assert target.read_bytes() == (FILES / target.name).read_bytes()
+
+
+def test_a_file_without_notes_says_so(tmp_path: Path) -> None:
+    empty = mido.MidiFile()
+    empty.tracks.append(mido.MidiTrack())
+    empty.save(tmp_path / "empty.mid")
+    ran = sideman("render", tmp_path / "empty.mid", "--out", tmp_path)
+    assert ran.returncode == 1
+    assert ran.stderr.strip().endswith("empty.mid holds no notes and no chords: there is nothing to play.")
