@@ -121,7 +121,8 @@ def test_a_base_with_alterations_keeps_its_tones_through_its_label(base: Quality
         ("C7#11b9", "C7b9(#11)"), ("Cmaj7+5", "Cmaj7#5"), ("C13#11", "C13(#11)"), ("Calt", "C7alt"),
         ("Cmaj7#4", "Cmaj7#11"),
         # Slash bass
-        ("C7M", "Cmaj7"), ("Cm7M", "CmMaj7"), ("C7M(9)", "Cmaj9"), ("Cminor", "Cm"), ("Cmajor", "C"), ("F#minor7", "F#m7"),
+        ("C7M", "Cmaj7"), ("Cm7M", "CmMaj7"), ("C7M(9)", "Cmaj9"), ("Cminor", "Cm"), ("Cmajor", "C"),
+        ("F#minor7", "F#m7"),
         ("E7/G#", "E7/G#"), ("E/Ab", "E/G#"), ("F#m7/C#", "F#m7/C#"), ("C#/F", "C#/E#"), ("Abm/B", "Abm/Cb"),
         ("Adim/Eb", "Adim/Eb"), ("Caug/Ab", "Caug/G#"), ("C/F#", "C/F#"), ("C/Ab", "C/Ab"), ("Bmaj7/Bb", "Bmaj7/A#"),
         ("C/C", "C"), ("Am/G", "Am/G"), ("D/F♯", "D/F#"), ("C7b9/Bb", "C7b9/Bb"), ("Bb/Bb", "Bb"),
