@@ -409,11 +409,12 @@ class Jasco(nn.Module):
         self.text_encoder = text
 
     def field(self, conditions: Conditions, terms: Sequence[Term]) -> Field:
-        """The guided vector field under these conditions."""
+        """The guided vector field under these conditions; what a half-precision model gives is added up in float32."""
+        dtype = self.flow.embed.weight.dtype
 
         def field(z: Tensor, t: Tensor) -> Tensor:
-            raw = self.flow(z.repeat(len(terms), 1, 1), t, conditions)
-            return combined(raw, terms)
+            raw = self.flow(z.to(dtype).repeat(len(terms), 1, 1), t, conditions)
+            return combined(raw.to(z.dtype), terms)
 
         return field
 
@@ -430,7 +431,8 @@ class Jasco(nn.Module):
         """Latents [B, T, C] from noise of that shape. Raises ``ModelError`` for controls that the model cannot take."""
         terms = guidance.terms
         conditions = self.conditioner(controls, terms, self.codec, self.text_encoder)
-        return integrate(self.field(conditions, terms), noise.to(conditions.text), solver, watch)
+        start = noise.to(device=conditions.text.device, dtype=torch.float32)
+        return integrate(self.field(conditions, terms), start, solver, watch)
 
     @torch.inference_mode()
     def decode(self, latents: Tensor) -> Tensor:

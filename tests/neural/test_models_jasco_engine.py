@@ -11,9 +11,10 @@ import pytest
 import torch
 from small_checkpoints import converted_small
 
+from models.checkpoints import load_jasco
 from models.errors import Cancelled, GeneratorError, ModelError
 from models.generator import JascoControls, TimedHit, TimedPitch, Waveform
-from models.jasco import Controls, Guidance
+from models.jasco import Controls, Guidance, noise_of
 from models.jasco_engine import OVERLAP_S, JascoEngine, choose_device, melody_roll
 from models.presets import SOLVERS
 from models.text import MAX_TOKENS
@@ -147,6 +148,20 @@ def test_one_take_that_does_not_fit_is_an_error_that_says_what_to_do(
     monkeypatch.setattr(engine._model, "sample", full)
     with pytest.raises(GeneratorError, match="smaller model"):
         made(engine, CONTROLS)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_half_precision_stays_near_single(folder: Path, engine: JascoEngine, solver: str) -> None:
+    """What a GPU computes in, on the CPU: the latents are added up in float32, and stay as near as float16 allows."""
+    half, _ = load_jasco(folder, dtype=torch.float16)
+    controls = Controls(descriptions=("funk bass",), chords=torch.arange(50))
+    noise = noise_of([1], 50, half.config.flow_dim)
+    ours, exact = (
+        model.sample(controls, noise, guidance=Guidance(all_weight=2.0), solver=SOLVERS[solver])
+        for model in (half, engine._model)
+    )
+    assert ours.dtype == torch.float32
+    assert float((ours - exact).norm() / exact.norm()) < 0.01
 
 
 def test_numbers_that_overflow_are_made_again_in_single_precision(
