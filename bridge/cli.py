@@ -171,6 +171,22 @@ def render(
 
 
 @app.command()
+def ecdc(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="An audio file, or an .ecdc file.")],
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="An .ecdc file, or an audio file.")],
+    codec: Annotated[str, typer.Option(metavar="NAME", help="encodec-24khz or encodec-48khz.")] = "encodec-48khz",
+    kbps: Annotated[float, typer.Option(help="Bit rate: 3, 6, 12 or 24; 1.5 too at 24 kHz.")] = 24.0,
+) -> None:
+    """Pack audio with Meta's EnCodec, or unpack it. Needs the extra encodec."""
+    from bridge.config import load_config
+    from bridge.model_store import codec_folder
+    from models.ecdc import convert_file
+
+    convert_file(source, target, codec_folder(load_config(None).engine.models), codec=codec, bitrate_kbps=kbps)
+    print(f"file: {target}")
+
+
+@app.command()
 def doctor() -> None:
     """Say what is installed, reachable and missing, and what to do about each."""
     from bridge.doctor import examine
@@ -205,10 +221,15 @@ def models_list() -> None:
 def models_pull(name: Annotated[str, typer.Argument(help="A short name, or OWNER/NAME on the Hub.")]) -> None:
     """Download a model from the Hugging Face Hub, and convert it."""
     from bridge.config import load_config
-    from bridge.model_store import DOWNLOADS, local_name
+    from bridge.model_store import DOWNLOADS, codec_folder, local_name
+    from models.catalogue import ECDC_CODECS
+    from models.ecdc import pull_codec
     from models.hub import pull
 
     store = load_config(None).engine.models
+    if name in ECDC_CODECS:
+        print(f"{name}: {pull_codec(name, codec_folder(store))} (licence CC-BY-NC-4.0)")
+        return
     target = store / local_name(name)
     with _progress("{task.description}") as bar:
         task = bar.add_task("Pulling", total=1.0)

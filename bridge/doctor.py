@@ -24,7 +24,7 @@ _MARKS: Final[dict[Status, str]] = {"ok": "ok     ", "missing": "missing", "wron
 EXTRAS: Final[dict[str, str]] = {
     "live": "live MIDI and audio output: pip install 'sideman[live]'",
     "demucs": "drums isolated from a mix: pip install 'sideman[demucs]'",
-    "encodec": "Meta's own codec package as a second opinion: pip install 'sideman[encodec]'",
+    "encodec": "EnCodec's own files (.ecdc): pip install 'sideman[encodec]'",
 }
 """Extras a user may want, and how to get each."""
 

@@ -49,6 +49,8 @@ class EngineOptions:
     drum_track: Path | None = None
     """Audio that a model hears as its drums in the place of the chart's."""
     separate_drums: bool = False
+    codecs: Path | None = None
+    """The folder with what drum tracks in EnCodec's own format are decoded by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,11 +83,11 @@ def _open_jasco(options: EngineOptions) -> Engine:
     from models.jasco_engine import JascoEngine  # noqa: PLC0415  torch is loaded for engines that need it
 
     if options.drum_track:
-        track, separate = options.drum_track, options.separate_drums
+        track, separate, codecs = options.drum_track, options.separate_drums, options.codecs
         return JascoEngine(
             options.model,
             device=options.device,
-            render_drums=lambda controls, rate: read_drums(track, rate, separate=separate),
+            render_drums=lambda controls, rate: read_drums(track, rate, separate=separate, codecs=codecs),
         )
     drums = DrumRenderer(options.soundfont)
     return JascoEngine(

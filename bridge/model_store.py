@@ -9,7 +9,7 @@ from typing import Final
 import platformdirs
 
 from models.card import CARD_FILE, Card, read_card
-from models.catalogue import RELEASES, find_release, nearest_release
+from models.catalogue import ECDC_CODECS, RELEASES, find_release, nearest_release
 from models.errors import ModelError
 from models.released_names import STATE_FILE
 
@@ -26,6 +26,11 @@ def local_name(name: str) -> str:
     """The folder of a model in the store: its short name, or its repository with dashes for the slash."""
     release = find_release(name)
     return release.name if release else name.replace("/", "--")
+
+
+def codec_folder(store: Path) -> Path:
+    """Where the weights of EnCodec's own file format lie."""
+    return store / ".codecs"
 
 
 def find_model(name: str, store: Path) -> Path:
@@ -60,6 +65,10 @@ def model_lines(store: Path) -> Iterator[str]:
     for release in RELEASES.values():
         state = "on this machine" if release.name in here else f"sideman models pull {release.name}"
         yield f"{release.name:18} {release.summary:38} {release.licence:14} {state}"
+    for name, codec in ECDC_CODECS.items():
+        there = (codec_folder(store) / codec.weights).is_file()
+        state = "on this machine" if there else f"sideman models pull {name}"
+        yield f"{name:18} {'codec of .ecdc files':38} {'CC-BY-NC-4.0':14} {state}"
     for name, card in here.items():
         if name not in RELEASES:
             yield f"{name:18} {card.segment_s:g} s at a time{'':22} {card.licence:14} on this machine"

@@ -18,6 +18,7 @@ from bridge.engine_parts import jasco_settings, model_folder
 from bridge.engines import SKETCH
 from bridge.errors import ClipError, NothingToPlay, RequestError
 from bridge.making import EngineOptions, facts_of, make_takes, open_engine
+from bridge.model_store import codec_folder
 from bridge.notices import Notice
 from bridge.session import SessionState
 from midi.charts import ChordChart, DrumChart, MelodyChart
@@ -114,6 +115,7 @@ def render(options: RenderOptions, config: Config, report: Callable[[float], Non
             device=settings.device,
             drum_track=options.drum_track,
             separate_drums=options.separate_drums,
+            codecs=codec_folder(settings.models),
         ),
     )
     request, soundfont = planned.request, settings.soundfont

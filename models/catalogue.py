@@ -1,4 +1,4 @@
-"""The released checkpoints, by short name. Importing this module imports no torch."""
+"""The released checkpoints, and the codecs of EnCodec files, by short name. Importing this module imports no torch."""
 
 from __future__ import annotations
 
@@ -57,6 +57,36 @@ RELEASES: Final[dict[str, Release]] = {
         ),
     )
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EcdcCodec:
+    """One of Meta's codecs: its name in a file, its weights (the name ends in their SHA-256), and what it takes."""
+
+    name: str
+    weights: str
+    sample_rate_hz: int
+    channels: int
+    bitrates_kbps: tuple[float, ...]
+
+
+ECDC_CODECS: Final[dict[str, EcdcCodec]] = {
+    "encodec-24khz": EcdcCodec(
+        name="encodec_24khz",
+        weights="encodec_24khz-d7cc33bc.th",
+        sample_rate_hz=24000,
+        channels=1,
+        bitrates_kbps=(1.5, 3.0, 6.0, 12.0, 24.0),
+    ),
+    "encodec-48khz": EcdcCodec(
+        name="encodec_48khz",
+        weights="encodec_48khz-7e698e3e.th",
+        sample_rate_hz=48000,
+        channels=2,
+        bitrates_kbps=(3.0, 6.0, 12.0, 24.0),
+    ),
+}
+"""The codecs that a file may be of, by short name."""
 
 
 def find_release(name: str) -> Release | None:

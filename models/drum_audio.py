@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from models.ecdc import ECDC_SUFFIX, read_ecdc
 from models.errors import ModelError
 from models.generator import Samples
 
@@ -19,15 +20,13 @@ _SEPARATOR: Final = "htdemucs"
 _STEM: Final = "drums"
 
 
-def read_drums(path: Path, sample_rate_hz: int, *, separate: bool = False) -> Samples:
+def read_drums(path: Path, sample_rate_hz: int, *, separate: bool = False, codecs: Path | None = None) -> Samples:
     """The drums in a file as mono audio [N]. With ``separate`` they are isolated from a mix by Demucs.
 
-    Raises ``ModelError`` for a file that cannot be read, is empty or too long, and where Demucs is missing.
+    ``codecs`` is the folder with what ``.ecdc`` files are decoded by. Raises ``ModelError`` for a file that cannot be
+    read, is empty or too long, and where Demucs or a codec is missing.
     """
-    try:
-        audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (OSError, soundfile.SoundFileError) as error:
-        raise ModelError(f"The drum track {path} cannot be read: {error}") from error
+    audio, rate = _read(path, codecs)
     if not len(audio):
         raise ModelError(f"The drum track {path} holds no audio: leave it out, or give it sound.")
     if len(audio) > LONGEST_S * rate:
@@ -38,6 +37,16 @@ def read_drums(path: Path, sample_rate_hz: int, *, separate: bool = False) -> Sa
         audio, rate = _isolated(audio, rate)
     mono: Samples = soxr.resample(audio.mean(axis=1), rate, sample_rate_hz, quality=soxr.HQ).astype(np.float32)
     return mono
+
+
+def _read(path: Path, codecs: Path | None) -> tuple[Samples, int]:
+    if codecs is not None and path.suffix.lower() == ECDC_SUFFIX:
+        return read_ecdc(path, codecs)
+    try:
+        audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (OSError, soundfile.SoundFileError) as error:
+        raise ModelError(f"The drum track {path} cannot be read: {error}") from error
+    return audio, int(rate)
 
 
 def _isolated(audio: Samples, rate: int) -> tuple[Samples, int]:

@@ -23,6 +23,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(
             "codec_state", states, ids=[f"{variant}-{state.split('_')[0]}" for variant, state in states]
         )
+    if "codec_variant" in names:
+        metafunc.parametrize("codec_variant", sets.codec_variants(root))
     if "blur_case" in names:
         metafunc.parametrize("blur_case", sets.blur_cases(root))
     if "jasco_variant" in names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -65,3 +66,12 @@ def test_without_demucs_a_mix_says_what_to_install(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("models.drum_audio.importlib.import_module", without)
     with pytest.raises(ModelError, match=r"sideman\[demucs\]"):
         read_drums(written(tmp_path / "a.wav", np.ones((100, 1)), 32000), 32000, separate=True)
+
+
+def test_without_the_package_an_encodec_file_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "encodec", None)
+    with pytest.raises(ModelError, match=r"sideman\[encodec\]"):
+        read_drums(tmp_path / "a.ecdc", 32000, codecs=tmp_path)
+    assert "torchaudio" not in sys.modules or sys.modules["torchaudio"].__file__
