@@ -30,8 +30,9 @@ class SourceFile(_Frozen):
 class Card(_Frozen):
     """A converted checkpoint: its origin and licence, what it can do, its configuration and checksums.
 
-    ``segment_s`` is the window that it plays, ``melody`` whether it takes one, ``codec`` the fields of
-    ``CodecConfig``, ``dropped`` the tensors that were left out with the reason.
+    ``segment_s`` is the window that it plays, ``melody`` whether it takes one, ``sound`` whether it makes sounds
+    rather than music, ``codec`` the fields of ``CodecConfig``, ``dropped`` the tensors that were left out with the
+    reason.
     """
 
     format: int = CARD_FORMAT
@@ -43,6 +44,7 @@ class Card(_Frozen):
     segment_s: float
     sample_rate_hz: int
     melody: bool
+    sound: bool = False
     xp_config: str
     codec: dict[str, Any]
     sources: tuple[SourceFile, ...]

@@ -55,6 +55,42 @@ RELEASES: Final[dict[str, Release]] = {
             summary="text, chords, drums and melody, 10 s",
             gated=True,
         ),
+        Release(
+            name="magnet-small-10secs",
+            repository="facebook/magnet-small-10secs",
+            kind="magnet",
+            summary="text to music, 300M, 10 s",
+        ),
+        Release(
+            name="magnet-medium-10secs",
+            repository="facebook/magnet-medium-10secs",
+            kind="magnet",
+            summary="text to music, 1.5B, 10 s",
+        ),
+        Release(
+            name="magnet-small-30secs",
+            repository="facebook/magnet-small-30secs",
+            kind="magnet",
+            summary="text to music, 300M, 30 s",
+        ),
+        Release(
+            name="magnet-medium-30secs",
+            repository="facebook/magnet-medium-30secs",
+            kind="magnet",
+            summary="text to music, 1.5B, 30 s",
+        ),
+        Release(
+            name="audio-magnet-small",
+            repository="facebook/audio-magnet-small",
+            kind="magnet",
+            summary="text to sound, 300M, 10 s",
+        ),
+        Release(
+            name="audio-magnet-medium",
+            repository="facebook/audio-magnet-medium",
+            kind="magnet",
+            summary="text to sound, 1.5B, 10 s",
+        ),
     )
 }
 

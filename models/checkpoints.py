@@ -28,14 +28,19 @@ from torch import Tensor
 from models.card import CARD_FILE, TENSORS_FILE, TEXT_FOLDER, Card, SourceFile, read_card
 from models.checksums import sha256_of
 from models.codec import Codec, CodecConfig, load_exactly
-from models.convert import CODEC_PREFIX, convert_jasco
+from models.convert import CODEC_PREFIX, Converted, convert_codec, convert_jasco, convert_magnet
 from models.errors import ModelError
-from models.jasco import Jasco, JascoConfig, read_config
+from models.jasco import Jasco, JascoConfig
+from models.jasco import read_config as read_jasco_config
+from models.magnet import Magnet, MagnetConfig
+from models.magnet import read_config as read_magnet_config
 from models.released import (
     audiocraft_codec_config,
     read_codec_source,
+    read_kind,
     read_state,
     transformers_codec_config,
+    transformers_codec_state,
 )
 from models.released_names import CODEC_FILE, STATE_FILE
 from models.text import TextEncoder, load_text_encoder
@@ -43,6 +48,12 @@ from models.xp_config import XpConfig
 
 _TENSORS_AT_A_TIME: Final = 32
 """The file is opened anew after so many tensors, or all of it would stay mapped beside its copy."""
+_CONVERTERS: Final[Mapping[str, Callable[[Mapping[str, Tensor]], Converted]]] = {
+    "jasco": convert_jasco,
+    "magnet": convert_magnet,
+}
+_PARTS: Final = {"flow": "flow model", "tokens": "token model", "conditioner": "conditioner"}
+"""What the parts of the models are called in messages."""
 
 
 def convert(
@@ -60,16 +71,20 @@ def convert(
     """Make a converted folder of a released one, strictly: every tensor has a place, and every place its tensor.
 
     ``text_encoder`` is a folder of transformers' with model and tokenizer, ``codec_config`` the ``config.json`` of the
-    codec where the checkpoint only names one. Raises ``ModelError``; then ``target`` does not exist, or is as it was.
+    codec where the checkpoint only names one; a MAGNeT holds no copy of its codec, so that one's weights must lie
+    beside. Raises ``ModelError``; then ``target`` does not exist, or is as it was.
     """
     package = read_state(source)
-    config = read_config(XpConfig(package.xp_config))
+    xp_config = XpConfig(package.xp_config)
+    kind = read_kind(xp_config)
     codec = _codec_config(source, codec_config)
     report(0.1)
-    converted = convert_jasco(package.state)
+    converted = _CONVERTERS[kind](package.state)
+    if not _part(converted.tensors, CODEC_PREFIX):
+        converted = _joined(converted, _separate_codec(source, codec_config))
     tensors = {name: tensor.contiguous() for name, tensor in converted.tensors.items()}
     text = load_text_encoder(text_encoder, local_only=True)
-    _build(config, codec, tensors, text)
+    config = _build(kind, xp_config, codec, tensors, text).config
     report(0.3)
     with _appearing(target) as folder:
         save_file(tensors, folder / TENSORS_FILE)
@@ -77,13 +92,14 @@ def convert(
         _save_text_encoder(text, text_encoder, folder / TEXT_FOLDER)
         card = Card(
             name=name,
-            kind="jasco",
+            kind=kind,
             repository=repository,
             revision=revision,
             licence=licence,
             segment_s=config.segment_s,
             sample_rate_hz=config.sample_rate_hz,
-            melody=bool(config.melody_dim),
+            melody=isinstance(config, JascoConfig) and bool(config.melody_dim),
+            sound=isinstance(config, MagnetConfig) and config.sound,
             xp_config=package.xp_config,
             codec=asdict(codec),
             sources=tuple(
@@ -100,13 +116,28 @@ def convert(
 
 def load_jasco(folder: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> tuple[Jasco, Card]:
     """A converted JASCO, ready to sample; the codec and the text encoder stay in float32. Raises ``ModelError``."""
-    card = read_card(folder)
-    if card.kind != "jasco":
+    model, card = _load(folder, device, dtype)
+    if not isinstance(model, Jasco):
         raise ModelError(f"{folder} holds the model {card.kind}, not JASCO: name another one.")
+    return model, card
+
+
+def load_magnet(folder: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> tuple[Magnet, Card]:
+    """A converted MAGNeT, ready to generate; the codec and the text encoder stay in float32. Raises ``ModelError``."""
+    model, card = _load(folder, device, dtype)
+    if not isinstance(model, Magnet):
+        raise ModelError(f"{folder} holds the model {card.kind}, not MAGNeT: name another one.")
+    return model, card
+
+
+def _load(folder: Path, device: str = "cpu", dtype: torch.dtype = torch.float32) -> tuple[Jasco | Magnet, Card]:
+    card = read_card(folder)
+    if card.kind not in _CONVERTERS:
+        raise ModelError(f"{folder} holds a model of the kind {card.kind!r}, which this version does not know.")
     text = load_text_encoder(folder / TEXT_FOLDER, local_only=True)
     text.to(device)
     tensors = _read_tensors(folder / TENSORS_FILE, device, dtype)
-    model = _build(read_config(XpConfig(card.xp_config)), CodecConfig(**card.codec), tensors, text)
+    model = _build(card.kind, XpConfig(card.xp_config), CodecConfig(**card.codec), tensors, text)
     return model.eval(), card
 
 
@@ -117,7 +148,7 @@ def check(folder: Path, report: Callable[[float], None] = lambda share: None) ->
     if found != card.tensors_sha256:
         raise ModelError(f"{folder / TENSORS_FILE} is not as it was converted: pull or convert it again.")
     report(0.5)
-    model, card = load_jasco(folder)
+    model, card = _load(folder)
     for name, tensor in model.state_dict().items():
         if not torch.isfinite(tensor).all():
             raise ModelError(f"The tensor {name} in {folder} holds what is not a number: pull or convert it again.")
@@ -135,13 +166,41 @@ def _codec_config(source: Path, codec_config: Path | None) -> CodecConfig:
     return transformers_codec_config(codec_config)
 
 
-def _build(config: JascoConfig, codec: CodecConfig, tensors: Mapping[str, Tensor], text: TextEncoder) -> Jasco:
+def _separate_codec(source: Path, codec_config: Path | None) -> Converted:
+    """The codec of a checkpoint that holds none itself: from its package, or from beside ``codec_config``."""
+    given = read_codec_source(source)
+    if given.package is not None:
+        return convert_codec(given.package.state)
+    if codec_config is None:
+        raise ModelError(
+            f"The checkpoint in {source} needs the codec {given.pretrained}: give its folder with --codec."
+        )
+    return convert_codec(transformers_codec_state(codec_config.parent))
+
+
+def _joined(first: Converted, second: Converted) -> Converted:
+    return Converted(tensors={**first.tensors, **second.tensors}, dropped={**first.dropped, **second.dropped})
+
+
+def _build(
+    kind: str, config: XpConfig, codec: CodecConfig, tensors: Mapping[str, Tensor], text: TextEncoder
+) -> Jasco | Magnet:
     """A model of these tensors, without a copy. Raises ``ModelError`` when they do not fit the configuration."""
+    model: Jasco | Magnet
     with torch.device("meta"):
-        model = Jasco(config, Codec(codec), text)
+        if kind == "jasco":
+            model = Jasco(read_jasco_config(config), Codec(codec), text)
+        else:
+            model = Magnet(read_magnet_config(config, codec), Codec(codec), text)
+    if isinstance(model, Magnet) and (codec.codebooks, codec.bins) != (model.config.codebooks, model.config.bins):
+        raise ModelError(
+            f"The model has {model.config.codebooks} codebooks of {model.config.bins}, and the codec "
+            f"{codec.codebooks} of {codec.bins}: it is another model's codec."
+        )
     model.codec.load(_part(tensors, CODEC_PREFIX))
-    load_exactly(model.flow, _part(tensors, "flow."), "flow model")
-    load_exactly(model.conditioner, _part(tensors, "conditioner."), "conditioner")
+    for name, part in model.named_children():
+        if name != "codec":
+            load_exactly(part, _part(tensors, f"{name}."), _PARTS[name])
     return model
 
 

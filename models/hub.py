@@ -22,10 +22,10 @@ from huggingface_hub.errors import (
 )
 
 from models.card import Card
-from models.catalogue import find_release, nearest_release
+from models.catalogue import Kind, find_release, nearest_release
 from models.download import download
 from models.errors import ModelError
-from models.released_names import CODEC_FILE, STATE_FILE
+from models.released_names import CODEC_FILE, CODEC_WEIGHTS_FILE, STATE_FILE
 
 _TEXT_REPOSITORIES: Final = {"t5-base": "google-t5/t5-base", "t5-large": "google-t5/t5-large"}
 _TEXT_FILES: Final = ("config.json", "model.safetensors", "tokenizer.json")
@@ -58,12 +58,12 @@ def pull(
     except Exception as error:
         raise _explained(error, repository) from error
     try:
-        codec, text_model = _needs(folder)
+        codec, text_model, kind = _needs(folder)
     except ModelError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     try:
-        codec_config = download(codec, "config.json", downloads / codec.replace("/", "--")) if codec else None
+        codec_config = _codec(codec, downloads, weights=kind == "magnet") if codec else None
     except Exception as error:
         raise _explained(error, codec or "") from error
     text = local_text_encoder(text_model, downloads, _steps(report, "Downloading the text encoder", 0.62, 0.18))
@@ -87,13 +87,21 @@ def pull(
     return card
 
 
-def _needs(folder: Path) -> tuple[str | None, str]:
-    """The codec that a released checkpoint names, if it does, and its text encoder. Raises ``ModelError``."""
-    from models.jasco import read_config  # noqa: PLC0415
-    from models.released import read_codec_source, read_state  # noqa: PLC0415
+def _needs(folder: Path) -> tuple[str | None, str, Kind]:
+    """The codec that a released checkpoint names, if it does, its text encoder, and its kind. Raises ``ModelError``."""
+    from models.released import read_codec_source, read_kind, read_state, read_text_model  # noqa: PLC0415
     from models.xp_config import XpConfig  # noqa: PLC0415
 
-    return read_codec_source(folder).pretrained, read_config(XpConfig(read_state(folder).xp_config)).text_model
+    config = XpConfig(read_state(folder).xp_config)
+    return read_codec_source(folder).pretrained, read_text_model(config), read_kind(config)
+
+
+def _codec(repository: str, downloads: Path, *, weights: bool) -> Path:
+    """The ``config.json`` of a codec, its weights beside it where they are wanted."""
+    folder = downloads / repository.replace("/", "--")
+    if weights:
+        download(repository, CODEC_WEIGHTS_FILE, folder)
+    return download(repository, "config.json", folder)
 
 
 def _steps(report: Callable[[float, str], None], step: str, start: float, size: float) -> Callable[[float], None]:

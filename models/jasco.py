@@ -57,7 +57,6 @@ class JascoConfig:
     frame_rate_hz: float
     sample_rate_hz: int
     segment_s: float
-    text_model: str
     dropped_for_text: frozenset[str]
     """The conditions that the text term of guidance goes without."""
 
@@ -107,7 +106,6 @@ def read_config(config: XpConfig) -> JascoConfig:
         frame_rate_hz=float(config.need("compression_model_framerate")),
         sample_rate_hz=config.need("sample_rate"),
         segment_s=float(config.need("dataset.segment_duration")),
-        text_model=config.get("conditioners.description.t5.name", "t5-base"),
         dropped_for_text=frozenset(dropped),
     )
 

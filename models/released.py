@@ -11,15 +11,21 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
+from models.catalogue import Kind
 from models.codec import CodecConfig, config_from_audiocraft, config_from_transformers
 from models.errors import ModelError
-from models.released_names import CODEC_FILE, STATE_FILE
+from models.released_names import CODEC_FILE, CODEC_WEIGHTS_FILE, STATE_FILE
 from models.xp_config import XpConfig
+
+_KINDS: Final[Mapping[str, Kind]] = {"flow_matching": "jasco", "transformer_lm_magnet": "magnet"}
+"""``lm_model`` in a configuration, and what we call it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +76,28 @@ def transformers_codec_config(path: Path) -> CodecConfig:
         return config_from_transformers(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise ModelError(f"The codec's configuration {path} cannot be read: {error}.") from error
+
+
+def transformers_codec_state(folder: Path) -> dict[str, Tensor]:
+    """The weights of a codec in a folder of transformers'. Raises ``ModelError``."""
+    path = folder / CODEC_WEIGHTS_FILE
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"The codec's weights {path} cannot be read ({error}): MAGNeT needs them too.") from error
+
+
+def read_kind(config: XpConfig) -> Kind:
+    """Which model a configuration is of. Raises ``ModelError`` for one that is not known."""
+    found = config.get("lm_model")
+    if found not in _KINDS:
+        raise ModelError(f"The checkpoint holds the model {found!r}; known are {' and '.join(_KINDS)}.")
+    return _KINDS[found]
+
+
+def read_text_model(config: XpConfig) -> str:
+    """The name of the text encoder that a model was trained with."""
+    return str(config.get("conditioners.description.t5.name", "t5-base"))
 
 
 def _read(folder: Path, name: str) -> dict[str, Any]:

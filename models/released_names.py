@@ -6,3 +6,4 @@ from typing import Final
 
 STATE_FILE: Final = "state_dict.bin"
 CODEC_FILE: Final = "compression_state_dict.bin"
+CODEC_WEIGHTS_FILE: Final = "model.safetensors"

@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import parity_set as sets
 import pytest
+
+CASES: dict[str, tuple[Callable[[Path], Iterable[Any]], Callable[[Any], str]]] = {
+    "run": (sets.runs, str),
+    "codec_state": (
+        lambda root: [
+            (variant, state) for variant in sets.codec_variants(root) for state in sets.codec_states(root, variant)
+        ],
+        lambda case: f"{case[0]}-{case[1].split('_')[0]}",
+    ),
+    "codec_variant": (sets.codec_variants, str),
+    "blur_case": (sets.blur_cases, str),
+    "jasco_variant": (sets.jasco_variants, str),
+    "chord_case": (sets.chord_cases, lambda case: str(case["name"])),
+    "jasco_manifest": (lambda root: sets.manifests(root, "jasco"), str),
+    "codec_manifest": (lambda root: sets.manifests(root, "encodec"), str),
+    "jasco_checkpoint": (sets.jasco_checkpoints, str),
+    "half_precision": (sets.half_precision, str),
+    "packed_codec": (sets.packed_codecs, str),
+    "magnet_variant": (sets.magnet_variants, str),
+    "magnet_run": (sets.magnet_runs, str),
+    "magnet_manifest": (
+        lambda root: [*sets.manifests(root, "magnet"), *sets.manifests(root, "audio-magnet")],
+        str,
+    ),
+}
+"""The cases that an argument of a test stands for, and what they are called."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give each test the cases that its arguments name."""
     root = Path(metafunc.config.getoption("parity_dir") or sets.BUNDLED).resolve()
-    names = metafunc.fixturenames
-    if "parity" in names:
+    if "parity" in metafunc.fixturenames:
         metafunc.parametrize("parity", [root], ids=["set"], scope="session")
-    if "run" in names:
-        metafunc.parametrize("run", list(sets.runs(root)), ids=str)
-    if "codec_state" in names:
-        states = [
-            (variant, state) for variant in sets.codec_variants(root) for state in sets.codec_states(root, variant)
-        ]
-        metafunc.parametrize(
-            "codec_state", states, ids=[f"{variant}-{state.split('_')[0]}" for variant, state in states]
-        )
-    if "codec_variant" in names:
-        metafunc.parametrize("codec_variant", sets.codec_variants(root))
-    if "blur_case" in names:
-        metafunc.parametrize("blur_case", sets.blur_cases(root))
-    if "jasco_variant" in names:
-        metafunc.parametrize("jasco_variant", sets.jasco_variants(root))
-    if "chord_case" in names:
-        metafunc.parametrize("chord_case", sets.chord_cases(root), ids=lambda case: case["name"])
-    if "jasco_manifest" in names:
-        metafunc.parametrize("jasco_manifest", sets.manifests(root, "jasco"))
-    if "codec_manifest" in names:
-        metafunc.parametrize("codec_manifest", sets.manifests(root, "encodec"))
-    if "jasco_checkpoint" in names:
-        metafunc.parametrize("jasco_checkpoint", sets.jasco_checkpoints(root))
-    if "half_precision" in names:
-        metafunc.parametrize("half_precision", sets.half_precision(root))
-    if "packed_codec" in names:
-        metafunc.parametrize("packed_codec", sets.packed_codecs(root))
+    for name, (cases, ids) in CASES.items():
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, list(cases(root)), ids=ids)

@@ -20,9 +20,19 @@ from torch import Tensor
 from transformers import T5Config, T5EncoderModel
 
 from models.codec import Codec, CodecConfig, config_from_audiocraft, folded_state, load_exactly
-from models.convert import CODEC_PREFIX, convert_jasco
+from models.convert import CODEC_PREFIX, convert_jasco, convert_magnet
 from models.jasco import Controls, Guidance, Jasco, Term, chord_frames, read_config
-from models.released import audiocraft_codec_config, read_codec_source, read_state, transformers_codec_config
+from models.magnet import Kept, Magnet
+from models.magnet import read_config as read_magnet_config
+from models.presets import Decoding
+from models.released import (
+    audiocraft_codec_config,
+    read_codec_source,
+    read_state,
+    read_text_model,
+    transformers_codec_config,
+    transformers_codec_state,
+)
 from models.text import TextEncoder, load_t5
 from models.xp_config import XpConfig
 
@@ -49,15 +59,15 @@ def stub_tokens(vocabulary: int) -> Any:
 
 
 @cache
-def text_encoder(root: Path) -> TextEncoder:
-    model = load_t5(root / "t5_base_tiny")
+def text_encoder(root: Path, name: str = "t5-base") -> TextEncoder:
+    model = load_t5(root / f"{name.replace('-', '_')}_tiny")
     return TextEncoder(model, stub_tokens(model.config.vocab_size))
 
 
-def full_size_text_encoder() -> TextEncoder:
-    """T5-base, which is 768 wide, without weights."""
+def full_size_text_encoder(name: str = "t5-base") -> TextEncoder:
+    """T5-base, which is 768 wide, or T5-large, which is 1024 wide, without weights."""
     with torch.device("meta"):
-        return TextEncoder(T5EncoderModel(T5Config(d_model=768)), stub_tokens(64))
+        return TextEncoder(T5EncoderModel(T5Config(d_model={"t5-base": 768, "t5-large": 1024}[name])), stub_tokens(64))
 
 
 # What is in the folder
@@ -250,3 +260,106 @@ def load_packed_codec(root: Path, name: str) -> Codec:
     source = read_codec_source(root / "checkpoint_emulation" / name)
     assert source.package is not None
     return _codec(audiocraft_codec_config(source.package.xp_config), folded_state(source.package.state))
+
+
+# MAGNeT
+
+
+def magnet_variants(root: Path) -> list[str]:
+    return sorted(path.name for path in (root / "magnet_tiny").iterdir() if path.is_dir())
+
+
+@dataclass(frozen=True)
+class MagnetRun:
+    """One generation of one variant: how it was asked, and its numbers."""
+
+    root: Path
+    variant: str
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "magnet_tiny" / self.variant
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        facts: dict[str, Any] = load_json(self.folder / "info.json")["runs"][self.name]
+        return facts
+
+    @property
+    def numbers(self) -> dict[str, Tensor]:
+        return tensors(self.folder / f"gen_{self.name}.safetensors")
+
+    def __str__(self) -> str:
+        return f"{self.variant}-{self.name}"
+
+    @property
+    def decoding(self) -> Decoding:
+        return magnet_decoding(self.facts["params"])
+
+    @property
+    def kept(self) -> Kept | None:
+        prompt = self.numbers.get("prompt")
+        assert (prompt is None) == (self.facts["prompt_len"] == 0)
+        return None if prompt is None else Kept(codes=prompt, frames=(True,) * prompt.shape[-1])
+
+
+def magnet_decoding(params: dict[str, Any]) -> Decoding:
+    """The parameters of the reference's ``generate`` as ours; one that is not known is a mistake of this test."""
+    names = {
+        "use_sampling": "sampling", "temp": "temperature", "max_cfg_coef": "cfg_max", "min_cfg_coef": "cfg_min",
+        "anneal_temp": "anneal_temperature",
+    }  # fmt: skip
+    values = {names.get(name, name): value for name, value in params.items()}
+    return Decoding(**values | {"decoding_steps": tuple(values["decoding_steps"])})
+
+
+def magnet_runs(root: Path) -> list[MagnetRun]:
+    """Every generation that a variant's ``info.json`` tells of."""
+    return [
+        MagnetRun(root, variant, name)
+        for variant in magnet_variants(root)
+        for name in load_json(root / "magnet_tiny" / variant / "info.json")["runs"]
+    ]
+
+
+@cache
+def magnet(root: Path, variant: str) -> Magnet:
+    """A variant, from the checkpoint that was made of it or from its own state."""
+    checkpoint, folder = root / "checkpoint_emulation" / variant, root / "magnet_tiny" / variant
+    if checkpoint.is_dir():
+        package = read_state(checkpoint)
+        xp_config, state = XpConfig(package.xp_config), dict(package.state)
+        codec = magnet_codec(root, checkpoint)
+    else:
+        xp_config = XpConfig((folder / "xp_cfg.yaml").read_text(encoding="utf-8"))
+        state = tensors(folder / "state_dict.safetensors")
+        codec = next(one for one in known_codecs(root) if one.config.sample_rate_hz == xp_config.need("sample_rate"))
+    text = text_encoder(root, read_text_model(xp_config))
+    with torch.device("meta"):
+        model = Magnet(read_magnet_config(xp_config, codec.config), codec, text)
+    converted = {name: tensor.float() for name, tensor in convert_magnet(state).tensors.items()}
+    for name, part in (("tokens", model.tokens), ("conditioner", model.conditioner)):
+        prefix = f"{name}."
+        held = {key.removeprefix(prefix): tensor for key, tensor in converted.items() if key.startswith(prefix)}
+        load_exactly(part, held, name)
+    return model.eval()
+
+
+@cache
+def magnet_codec(root: Path, checkpoint: Path) -> Codec:
+    """The codec that a checkpoint names, or brings."""
+    source = read_codec_source(checkpoint)
+    return transformers_codec(root) if source.package is None else load_packed_codec(root, checkpoint.name)
+
+
+@cache
+def transformers_codec(root: Path) -> Codec:
+    folder = root / "encodec_32khz_hf_tiny"
+    return _codec(transformers_codec_config(folder / "config.json"), folded_state(transformers_codec_state(folder)))
+
+
+def known_codecs(root: Path) -> Iterator[Codec]:
+    yield transformers_codec(root)
+    for name in packed_codecs(root):
+        yield load_packed_codec(root, name)

@@ -114,7 +114,7 @@ def configured(old: str, new: str) -> Callable[[dict[str, Any]], None]:
          "codec does not fit its configuration: decoder.layers.0.conv.bias is missing"),
         (drop("condition_provider.conditioners.self_wav.compression_model.model.decoder.layers.0.conv."
               "parametrizations.weight.original0"), "a direction and no magnitude"),
-        (configured("flow_matching", "transformer_lm_magnet"), "holds the model 'transformer_lm_magnet'"),
+        (configured("flow_matching", "transformer_lm_magnet"), "it is of another model"),
         (configured("  num_layers: 2\n", ""), "lacks transformer_lm.num_layers"),
         (configured("norm_first: true", "norm_first: false"), "norm_first = False"),
         (configured("lm_model: flow_matching", "lm_model: [flow"), "configuration cannot be read"),
