@@ -1,8 +1,9 @@
-"""Write a JASCO checkpoint in the released layout, of any size, with random weights.
+"""Write a JASCO or MAGNeT checkpoint in the released layout, of any size, with random weights.
 
 ``python benchmarks/random_checkpoint.py FOLDER`` makes one of the size of jasco-chords-drums-400M in float16 (about
-0.93 GB), with a text encoder of T5-base's size beside it (``--small-text`` makes a tiny one). Nothing that it plays is
-music; what it shows is loading, memory and speed.
+0.93 GB), with a text encoder of T5-base's size beside it (``--small-text`` makes a tiny one); ``--magnet`` one of the
+size of magnet-small-10secs, and the codec that it names. Nothing that they play is music; what they show is loading,
+memory and speed.
 """
 
 from __future__ import annotations
@@ -106,7 +107,19 @@ def model_shapes(size: Size) -> Iterator[tuple[str, tuple[int, ...]]]:
         yield f"{conditioners}.melody.output_proj.bias", (MELODY_DIM,)
     joined = size.latent_dim + CHORDS_DIM + DRUMS_DIM + (MELODY_DIM if size.melody else 0)
     yield "emb.weight", (dim, joined)
-    for index in range(size.layers):
+    yield from layer_shapes(size.layers, dim)
+    yield "linear.weight", (size.latent_dim, dim)
+    yield "temb.dense.0.weight", (4 * time, time)
+    yield "temb.dense.0.bias", (4 * time,)
+    yield "temb.dense.1.weight", (4 * time, 4 * time)
+    yield "temb.dense.1.bias", (4 * time,)
+    yield "temb_proj.weight", (dim, 4 * time)
+    yield "temb_proj.bias", (dim,)
+
+
+def layer_shapes(layers: int, dim: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Names and shapes of the transformer, which the two models share."""
+    for index in range(layers):
         layer = f"transformer.layers.{index}"
         for attention in ("self_attn", "cross_attention"):
             yield f"{layer}.{attention}.in_proj_weight", (3 * dim, dim)
@@ -118,13 +131,72 @@ def model_shapes(size: Size) -> Iterator[tuple[str, tuple[int, ...]]]:
             yield f"{layer}.{norm}.bias", (dim,)
     yield "out_norm.weight", (dim,)
     yield "out_norm.bias", (dim,)
-    yield "linear.weight", (size.latent_dim, dim)
-    yield "temb.dense.0.weight", (4 * time, time)
-    yield "temb.dense.0.bias", (4 * time,)
-    yield "temb.dense.1.weight", (4 * time, 4 * time)
-    yield "temb.dense.1.bias", (4 * time,)
-    yield "temb_proj.weight", (dim, 4 * time)
-    yield "temb_proj.bias", (dim,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MagnetSize:
+    """The numbers that decide how large a MAGNeT is; the defaults are those of magnet-small-10secs."""
+
+    dim: int = 1024
+    heads: int = 16
+    layers: int = 24
+    segment_s: float = 10
+    filters: int = 64
+    latent_dim: int = 128
+    bins: int = 2048
+    sound: bool = False
+    """A model of sounds runs at 16 kHz, and brings its own codec."""
+
+
+def magnet_xp_config(size: MagnetSize) -> str:
+    """The configuration of a MAGNeT."""
+    lines = [
+        "lm_model: transformer_lm_magnet",
+        f"solver: {'audio_magnet' if size.sound else 'magnet'}",
+        f"sample_rate: {16000 if size.sound else 32000}",
+        "dora: {dir: '/checkpoint/${oc.env:USER}'}",
+        f"dataset: {{segment_duration: {size.segment_s}}}",
+        "codebooks_pattern: {modeling: parallel}",
+        "conditioners: {description: {model: t5, t5: {name: t5-base}}}",
+        "transformer_lm:",
+        f"  dim: {size.dim}",
+        f"  num_heads: {size.heads}",
+        f"  num_layers: {size.layers}",
+        f"  card: {size.bins}",
+        "  n_q: 4",
+        "  hidden_scale: 4",
+        "  norm_first: true",
+        "  subcodes_context: 5",
+        "  segment_duration: 0",
+        "  span_len: -1",
+        "masking: {span_len: 3}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def magnet_shapes(size: MagnetSize) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Names and shapes of a MAGNeT, as audiocraft writes them."""
+    yield "condition_provider.conditioners.description.output_proj.weight", (size.dim, TEXT_DIM)
+    yield "condition_provider.conditioners.description.output_proj.bias", (size.dim,)
+    for book in range(4):
+        yield f"emb.{book}.weight", (size.bins + 1, size.dim)
+        yield f"linears.{book}.weight", (size.bins, size.dim)
+    yield from layer_shapes(size.layers, size.dim)
+
+
+def write_magnet(folder: Path, size: MagnetSize, *, dtype: torch.dtype = torch.float16, seed: int = 0) -> None:
+    """``state_dict.bin`` and ``compression_state_dict.bin``, and in ``codec/`` what the latter names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    generator = torch.Generator().manual_seed(seed)
+    state = {name: random_tensor(name, shape, generator).to(dtype) for name, shape in magnet_shapes(size)}
+    facts = {"version": "1.4.0a2", "exported": True}
+    torch.save({"best_state": state, "xp.cfg": magnet_xp_config(size), **facts}, folder / "state_dict.bin")
+    torch.save({"pretrained": "facebook/encodec_32khz", **facts}, folder / "compression_state_dict.bin")
+    torch.manual_seed(seed)
+    codec = EncodecModel(EncodecConfig(**codec_values(size)))
+    for layer in codec.quantizer.layers:
+        layer.codebook.embed.normal_(generator=generator)
+    codec.save_pretrained(folder / "codec")
 
 
 def random_tensor(name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
@@ -134,7 +206,7 @@ def random_tensor(name: str, shape: tuple[int, ...], generator: torch.Generator)
     return torch.randn(shape, generator=generator) * shape[-1] ** -0.5
 
 
-def codec_values(size: Size) -> dict[str, object]:
+def codec_values(size: Size | MagnetSize) -> dict[str, object]:
     """What a transformers ``config.json`` says of the codec."""
     values = CODEC | {
         "num_filters": size.filters,
@@ -185,10 +257,16 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=24)
     parser.add_argument("--dim", type=int, default=1024)
     parser.add_argument("--melody", action="store_true")
+    parser.add_argument("--magnet", action="store_true", help="a MAGNeT rather than a JASCO")
+    parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--small-text", action="store_true")
     options = parser.parse_args()
-    size = Size(dim=options.dim, layers=options.layers, melody=options.melody)
-    write_checkpoint(options.folder / "checkpoint", size)
+    checkpoint = options.folder / "checkpoint"
+    if options.magnet:
+        write_magnet(checkpoint, MagnetSize(dim=options.dim, layers=options.layers, segment_s=options.seconds))
+    else:
+        size = Size(dim=options.dim, layers=options.layers, melody=options.melody, segment_s=options.seconds)
+        write_checkpoint(checkpoint, size)
     write_text_encoder(options.folder / "text", small=options.small_text)
     print(f"checkpoint and text encoder: {options.folder}")
 

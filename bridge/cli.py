@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bridge.cli_models import models_app
+from bridge.cli_progress import progress
 from bridge.errors import SidemanError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from bridge.config import Config
+    from midi.events import AudioRegion
 
-models_app = typer.Typer(help="Checkpoints of neural engines.", no_args_is_help=True)
+SET_HELP = "Any setting of the configuration, such as magnet.temperature=2.5; may come again."
 app = typer.Typer(
     name="sideman",
     help="An AI session player for a DAW: it hears tempo, meter, chords and drums, and returns bar-exact clips.",
@@ -42,23 +45,6 @@ def main() -> None:
         sys.exit(1)
 
 
-def _progress(label: str) -> Progress:
-    """A progress bar on standard error; nothing where that is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn(label),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    )
-
-
 def _address(text: str | None) -> tuple[str | None, int | None]:
     from bridge.config import parse_address
     from bridge.errors import ConfigError
@@ -71,6 +57,49 @@ def _address(text: str | None) -> tuple[str | None, int | None]:
         raise typer.BadParameter(str(error)) from None
 
 
+def _configured(
+    path: Path | None,
+    options: dict[str, dict[str, object]],
+    assignments: list[str] | None,
+    *,
+    model: str | None,
+    engine: str | None,
+) -> Config:
+    """The configuration file with the command line's options over it."""
+    from bridge.config import load_config, with_model
+
+    for assignment in assignments or ():
+        name, equals, value = assignment.partition("=")
+        section, dot, key = name.strip().partition(".")
+        if not (equals and dot and key):
+            raise typer.BadParameter(f"{assignment!r} is no NAME=VALUE such as magnet.temperature=2.5.")
+        options.setdefault(section, {})[key] = value.strip()
+    settings = load_config(path, options)
+    return with_model(settings, model, engine) if model else settings
+
+
+def _given_audio(continued: Path | None, infill: Path | None, beats: str | None) -> AudioRegion | None:
+    from midi.events import AudioRegion
+    from midi.time import Beats
+
+    if continued and infill:
+        raise typer.BadParameter("--continue and --infill exclude each other.")
+    if bool(infill) != bool(beats):
+        raise typer.BadParameter("--infill and --beats belong together.")
+    if continued:
+        return AudioRegion(path=continued, place="before")
+    if infill is None or beats is None:
+        return None
+    start, _, end = beats.partition(":")
+    try:
+        region = AudioRegion(path=infill, place="within", start=Beats(float(start)), end=Beats(float(end)))
+    except ValueError:
+        raise typer.BadParameter(f"{beats!r} is no FROM:TO in song beats, such as 4:8.") from None
+    if not 0 <= region.start < region.end < float("inf"):
+        raise typer.BadParameter(f"{beats!r} is nothing to make anew.")
+    return region
+
+
 @app.command()
 def serve(
     osc: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 picks one.")] = None,
@@ -81,25 +110,23 @@ def serve(
     device: Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")] = None,
     host: Annotated[str | None, typer.Option(metavar="NAME", help="DAW to place clips in.")] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=SET_HELP)] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log to standard error.")] = False,
 ) -> None:
     """Run the daemon until it is stopped with Ctrl-C."""
     listen_host, port = _address(osc)
     import asyncio
 
-    from bridge.config import load_config
     from bridge.daemon import Daemon
 
     logging.basicConfig(level=logging.DEBUG if verbose else logging.ERROR, format="%(name)s: %(message)s")
-    settings = load_config(
-        config,
-        {
-            "osc": {"host": listen_host, "port": port},
-            "clips": {"folder": clips},
-            "engine": {"name": engine, "soundfont": soundfont, "model": model, "device": device},
-            "host": {"name": host},
-        },
-    )
+    options: dict[str, dict[str, object]] = {
+        "osc": {"host": listen_host, "port": port},
+        "clips": {"folder": clips},
+        "engine": {"name": engine, "soundfont": soundfont, "device": device},
+        "host": {"name": host},
+    }
+    settings = _configured(config, options, set_, model=model, engine=engine)
     asyncio.run(Daemon(settings).run(ready=lambda line: print(line, flush=True)))
 
 
@@ -112,7 +139,7 @@ def demo(
     """Play a bundled session into a daemon over OSC, as a DAW would, and draw what came back."""
     from bridge.demo import run_demo
 
-    with _progress("Making clips") as bar:
+    with progress("Making clips") as bar:
         task = bar.add_task("demo", total=1.0)
         result = run_demo(out, lambda share: bar.update(task, completed=share))
     for notice in result.notices:
@@ -137,16 +164,25 @@ def render(
         Path | None, typer.Option(metavar="FILE", help="Drums as audio, for the engine jasco.")
     ] = None,
     separate_drums: Annotated[bool, typer.Option(help="Isolate the drums of the drum track with Demucs.")] = False,
+    continue_: Annotated[
+        Path | None, typer.Option("--continue", metavar="FILE", help="Audio that the clip continues, for magnet.")
+    ] = None,
+    infill: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Audio that the clip keeps but for --beats, for magnet.")
+    ] = None,
+    beats: Annotated[
+        str | None, typer.Option(metavar="FROM:TO", help="Song beats to make anew, with --infill.")
+    ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the clip and its receipt.")] = Path(),
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=SET_HELP)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Make a clip from a MIDI file: chords from its markers or notes, drums from channel 10."""
-    from bridge.config import load_config
     from bridge.offline import RenderOptions
     from bridge.offline import render as render_file
 
-    settings = load_config(config, {"engine": {"name": engine, "model": model, "device": device}})
+    settings = _configured(config, {"engine": {"name": engine, "device": device}}, set_, model=model, engine=engine)
     options = RenderOptions(
         file=file,
         out=out,
@@ -157,8 +193,9 @@ def render(
         prompt=prompt,
         drum_track=drum_track,
         separate_drums=separate_drums,
+        given=_given_audio(continue_, infill, beats),
     )
-    with _progress("Rendering") as bar:
+    with progress("Rendering") as bar:
         task = bar.add_task("render", total=1.0)
         result = render_file(options, settings, lambda share: bar.update(task, completed=share))
     if as_json:
@@ -205,82 +242,3 @@ def devices() -> None:
 
     for line in device_lines():
         print(line)
-
-
-@models_app.command("list")
-def models_list() -> None:
-    """List the models that are known, and those on this machine."""
-    from bridge.config import load_config
-    from bridge.model_store import model_lines
-
-    for line in model_lines(load_config(None).engine.models):
-        print(line)
-
-
-@models_app.command("pull")
-def models_pull(name: Annotated[str, typer.Argument(help="A short name, or OWNER/NAME on the Hub.")]) -> None:
-    """Download a model from the Hugging Face Hub, and convert it."""
-    from bridge.config import load_config
-    from bridge.model_store import DOWNLOADS, codec_folder, local_name
-    from models.catalogue import ECDC_CODECS
-    from models.ecdc import pull_codec
-    from models.hub import pull
-
-    store = load_config(None).engine.models
-    if name in ECDC_CODECS:
-        print(f"{name}: {pull_codec(name, codec_folder(store))} (licence CC-BY-NC-4.0)")
-        return
-    target = store / local_name(name)
-    with _progress("{task.description}") as bar:
-        task = bar.add_task("Pulling", total=1.0)
-        card = pull(
-            name,
-            target,
-            store / DOWNLOADS,
-            report=lambda share, step: bar.update(task, completed=share, description=step),
-        )
-    print(f"{card.name}: {target} (licence {card.licence})")
-
-
-@models_app.command("convert")
-def models_convert(
-    folder: Annotated[Path, typer.Argument(help="A released checkpoint: state_dict.bin and its codec's file.")],
-    to: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where it goes; into the store when not given.")
-    ] = None,
-    text: Annotated[str, typer.Option(metavar="DIR-OR-ID", help="T5 with its tokenizer.")] = "google-t5/t5-base",
-    codec: Annotated[Path | None, typer.Option(metavar="FILE", help="config.json of the codec it names.")] = None,
-) -> None:
-    """Convert a released checkpoint that lies in a folder."""
-    from bridge.config import load_config
-    from bridge.model_store import DOWNLOADS
-    from models.checkpoints import convert
-    from models.hub import local_text_encoder
-
-    store = load_config(None).engine.models
-    target = to or store / folder.resolve().name
-    with _progress("Converting") as bar:
-        task = bar.add_task("convert", total=1.0)
-        convert(
-            folder,
-            target,
-            text_encoder=local_text_encoder(text, store / DOWNLOADS),
-            codec_config=codec,
-            name=target.name,
-            report=lambda share: bar.update(task, completed=share),
-        )
-    print(f"{target.name}: {target}")
-
-
-@models_app.command("check")
-def models_check(name: Annotated[str, typer.Argument(help="A short name, OWNER/NAME, or a converted folder.")]) -> None:
-    """See that a model on this machine is whole: checksum, shapes, and nothing but numbers."""
-    from bridge.config import load_config
-    from bridge.model_store import find_model
-    from models.checkpoints import check
-
-    folder = find_model(name, load_config(None).engine.models)
-    with _progress("Checking") as bar:
-        task = bar.add_task("check", total=1.0)
-        card = check(folder, lambda share: bar.update(task, completed=share))
-    print(f"{card.name}: whole ({folder}, licence {card.licence})")

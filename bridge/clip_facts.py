@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from bridge.engines import JASCO
 from bridge.notices import Chart, Notice
 from bridge.receipt_schema import AudioWindow, ChordAsked, ChordUsed, Receipt
 from bridge.requests import GenerationRequest, TakeMade, Window
@@ -15,7 +17,7 @@ from bridge.wav import LoopTags
 from midi.chords import ChordSpan, chord_label
 from midi.keys import Key
 from midi.time import Bpm, Seconds, TempoMap
-from models.generator import JascoControls, SketchChart
+from models.generator import JascoControls, MagnetPrompt, SketchChart
 
 MIDDLE_C: Final = 60
 STEADY_BPM: Final = 1e-6
@@ -38,7 +40,7 @@ def receipt_for(
     """The receipt of one take. ``state`` is the session as it was when the request was made."""
     window = request.window
     name, licence = (soundfont.name, "as the user's own file says") if soundfont else DEFAULT_SOUNDFONT
-    plays_soundfont = request.model is None or bool(chart.drums)
+    plays_soundfont = request.model is None or (bool(chart.drums) and request.engine == JASCO)
     return Receipt(
         engine=request.engine,
         model=request.model,
@@ -60,7 +62,12 @@ def receipt_for(
         chords_used=tuple(_chords_used(request.controls[facts.take], state.tempo_map)),
         drums=chart.drums,
         melody=chart.melody,
-        windows=(AudioWindow(start_s=Seconds(0.0), duration_s=window.seconds),),
+        engine_settings=_engine_settings(request.controls[facts.take]),
+        given_audio=_given_audio(request.controls[facts.take]),
+        windows=tuple(
+            AudioWindow(start_s=Seconds(start), duration_s=Seconds(end - start))
+            for start, end in facts.windows_s or ((0.0, window.seconds),)
+        ),
         sample_rate_hz=window.sample_rate_hz,
         frames=window.frames,
         seconds=window.seconds,
@@ -97,8 +104,32 @@ def loop_tags(window: Window, key: Key | None) -> LoopTags:
     )
 
 
-def _chords_used(controls: SketchChart | JascoControls, tempo_map: TempoMap) -> Iterator[ChordUsed]:
+def _engine_settings(controls: SketchChart | JascoControls | MagnetPrompt) -> dict[str, Any]:
+    """How a model was asked."""
+    match controls:
+        case JascoControls():
+            names = ("solver", "all_weight", "text_weight")
+            return {name: getattr(controls, name) for name in names}
+        case MagnetPrompt():
+            return asdict(controls.decoding)
+        case SketchChart():
+            return {}
+
+
+def _given_audio(controls: SketchChart | JascoControls | MagnetPrompt) -> str | None:
+    """The audio that a clip goes on from, in words."""
+    given = controls.given if isinstance(controls, MagnetPrompt) else None
+    if given is None:
+        return None
+    if given.place == "before":
+        return f"{given.path.name}, before the clip"
+    return f"{given.path.name}, kept but for {given.from_s:.3f} s to {given.to_s:.3f} s"
+
+
+def _chords_used(controls: SketchChart | JascoControls | MagnetPrompt, tempo_map: TempoMap) -> Iterator[ChordUsed]:
     """The chords that the engine was given, in its own labels."""
+    if isinstance(controls, MagnetPrompt):
+        return
     if isinstance(controls, JascoControls):
         for start_s, label in controls.chords:
             yield ChordUsed(start_s=Seconds(start_s), label=label)

@@ -10,15 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bridge.engines import MAGNET
 from bridge.errors import ClipTooLong, NothingToPlay, RequestError
 from bridge.jasco_plan import JascoSettings, jasco_controls
+from bridge.magnet_plan import MagnetSettings, magnet_prompt
 from bridge.notices import Chart, Notice
 from bridge.requests import GenerationRequest, Window
 from bridge.session import SessionState
 from midi.chords import ChordSpan
 from midi.keys import tonic_chord
 from midi.time import Beats, Seconds
-from models.generator import JascoControls, SketchChart
+from models.generator import JascoControls, MagnetPrompt, SketchChart
 
 MAX_CLIP: Final = Seconds(15 * 60.0)
 """Longest clip: 15 minutes of 48 kHz stereo are 345 MB of samples."""
@@ -53,9 +55,14 @@ class Plan:
 
 
 def plan(
-    state: SessionState, *, request_id: str, seed: int, audio: AudioFormat, jasco: JascoSettings | None = None
+    state: SessionState,
+    *,
+    request_id: str,
+    seed: int,
+    audio: AudioFormat,
+    model: JascoSettings | MagnetSettings | None = None,
 ) -> Plan:
-    """Plan the clip that ``state`` asks for; ``jasco`` is needed where the session's engine is that.
+    """Plan the clip that ``state`` asks for; ``model`` is needed where the session's engine is a neural one.
 
     Take ``i`` gets the seed ``seed + i``, modulo ``SEEDS``. Raises ``NothingToPlay`` for an empty session,
     ``ClipTooLong`` for a clip over ``MAX_CLIP`` or the model's window, and ``PatternError`` for drum patterns that
@@ -72,15 +79,15 @@ def plan(
     ]
     chart = Chart(chords=chords, drums=drums.hits, melody=melody)
     seeds = [(seed + take) % SEEDS for take in range(state.takes)]
-    controls, substituted = _controls(state, window, chart, seeds, jasco)
+    controls, substituted = _controls(state, window, chart, seeds, model)
     request = GenerationRequest(
         id=request_id,
         revision=state.revision,
         engine=state.engine,
         controls=controls,
         prompt=state.prompt,
-        model=jasco.model if jasco else None,
-        weights_licence=jasco.licence if jasco else None,
+        model=model.model if model else None,
+        weights_licence=model.licence if model else None,
         window=window,
         target=state.target,
         loudness_lufs=audio.loudness_lufs,
@@ -90,14 +97,25 @@ def plan(
 
 
 def _controls(
-    state: SessionState, window: Window, chart: Chart, seeds: Sequence[int], jasco: JascoSettings | None
-) -> tuple[tuple[SketchChart | JascoControls, ...], tuple[Notice, ...]]:
+    state: SessionState,
+    window: Window,
+    chart: Chart,
+    seeds: Sequence[int],
+    model: JascoSettings | MagnetSettings | None,
+) -> tuple[tuple[SketchChart | JascoControls | MagnetPrompt, ...], tuple[Notice, ...]]:
     """The controls of each take, and what had to be substituted for the engine."""
-    if jasco:
-        takes = [
-            jasco_controls(chart, window, state.tempo_map, jasco, prompt=state.prompt, seed=seed) for seed in seeds
+    if isinstance(model, MagnetSettings):
+        prompts = [
+            magnet_prompt(chart, window, state.tempo_map, model, prompt=state.prompt, given=state.given, seed=seed)
+            for seed in seeds
         ]
-        return tuple(controls for controls, _ in takes), takes[0][1]
+        return tuple(prompt for prompt, _ in prompts), prompts[0][1]
+    ignored = _audio_ignored(state)
+    if model:
+        takes = [
+            jasco_controls(chart, window, state.tempo_map, model, prompt=state.prompt, seed=seed) for seed in seeds
+        ]
+        return tuple(controls for controls, _ in takes), (*takes[0][1], *ignored)
     charts = (
         SketchChart(
             tempo_map=state.tempo_map,
@@ -112,7 +130,14 @@ def _controls(
         )
         for seed in seeds
     )
-    return tuple(charts), ()
+    return tuple(charts), ignored
+
+
+def _audio_ignored(state: SessionState) -> tuple[Notice, ...]:
+    if state.given is None:
+        return ()
+    text = f"The engine {state.engine} does not go on from audio; the clip is made without {state.given.path.name}."
+    return (Notice(code="not_heard", message=text),)
 
 
 def plan_window(state: SessionState, audio: AudioFormat) -> Window:
@@ -155,6 +180,10 @@ def _chords(state: SessionState, window: Window) -> tuple[tuple[ChordSpan, ...],
     """The chords of the window; the key's own chord where the session holds nothing but a key."""
     if not state.chords.is_empty or not state.drums.is_empty or not state.melody.is_empty:
         return state.chords.spans(state.tempo_map, window.start, window.end), []
+    if state.engine == MAGNET:
+        if not state.prompt and state.given is None:
+            raise NothingToPlay("MAGNeT plays a description: send /sideman/prompt first.")
+        return (), []
     if state.key is None:
         raise NothingToPlay(
             "The session is empty: send /sideman/chords, /sideman/drums, /sideman/note or /sideman/key first."

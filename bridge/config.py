@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from bridge.conditioning import AudioFormat
-from bridge.engines import require_engine
+from bridge.engines import JASCO, MAGNET, require_engine
 from bridge.errors import ConfigError, SidemanError
 from bridge.hosts import require_host
-from bridge.model_store import default_store
-from models.presets import SOLVERS
+from bridge.model_store import default_store, kind_of
+from bridge.neural_config import JascoConfig, MagnetConfig, Section
 
 DEFAULT_PORT: Final = 9130
 COMMAND_LINE: Final = "the command line"
@@ -32,12 +32,6 @@ def _engine_name(name: str) -> str:
         raise ValueError(str(error)) from None
 
 
-def _solver(name: str) -> str:
-    if name not in SOLVERS:
-        raise ValueError(f"the solvers are {', '.join(SOLVERS)}")
-    return name
-
-
 def _host_name(name: str) -> str:
     try:
         require_host(name)
@@ -46,11 +40,7 @@ def _host_name(name: str) -> str:
     return name
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
-
-
-class OscConfig(_Section):
+class OscConfig(Section):
     """Where the daemon listens, and which other hosts a client may subscribe."""
 
     host: str = "127.0.0.1"
@@ -58,13 +48,15 @@ class OscConfig(_Section):
     allow_hosts: frozenset[str] = frozenset()
 
 
-class ClipsConfig(_Section):
+class ClipsConfig(Section):
     """Where clips go, and how they are written."""
 
     folder: UserPath = Field(default_factory=lambda: platformdirs.user_music_path() / "Sideman")
     sample_rate_hz: Annotated[int, Field(ge=8000, le=192000)] = 48000
     loudness_lufs: Annotated[float, Field(ge=-40, le=-6)] = -14.0
     ceiling_dbfs: Annotated[float, Field(ge=-20, le=0)] = -1.0
+    audio_folders: tuple[UserPath, ...] = ()
+    """Other folders than ``folder`` that audio named in a message may lie in."""
 
     @property
     def audio(self) -> AudioFormat:
@@ -74,39 +66,35 @@ class ClipsConfig(_Section):
         )
 
 
-class EngineConfig(_Section):
+class EngineConfig(Section):
     """The engine that a session begins with, and its process."""
 
     name: Annotated[str, AfterValidator(_engine_name)] = "sketch"
     soundfont: UserPath | None = None
-    model: str = "jasco-400M"
-    """The model of a neural engine: a short name, a repository of the Hub, or a converted folder."""
     models: UserPath = Field(default_factory=default_store)
     """Where converted models lie."""
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda`` or ``mps``."""
-    solver: Annotated[str, AfterValidator(_solver)] = "standard"
-    all_weight: Annotated[float, Field(ge=0, le=20)] = 5.0
-    """Guidance by all conditions, and by the text alone."""
-    text_weight: Annotated[float, Field(ge=0, le=20)] = 0.0
     stall_s: Annotated[float, Field(gt=0, le=3600)] = 120.0
     """An engine that says nothing for this long while it works is stopped and started again."""
     queue: Annotated[int, Field(ge=1, le=256)] = 16
     """Requests that may wait."""
 
 
-class HostConfig(_Section):
+class HostConfig(Section):
     """The DAW that clips are placed in."""
 
     name: Annotated[str, AfterValidator(_host_name)] = "none"
 
 
-class Config(_Section):
+class Config(Section):
     """Everything that can be set."""
 
     osc: OscConfig = OscConfig()
     clips: ClipsConfig = Field(default_factory=ClipsConfig)
     engine: EngineConfig = Field(default_factory=EngineConfig)
+    jasco: JascoConfig = JascoConfig()
+    magnet: MagnetConfig = MagnetConfig()
     host: HostConfig = HostConfig()
 
 
@@ -141,6 +129,20 @@ def load_config(path: Path | None, overrides: Mapping[str, Mapping[str, object]]
     except ValidationError as error:
         lines = "\n".join(f"  {line}" for line in _mistakes(error))
         raise ConfigError(f"The configuration cannot be used ({' and '.join(sources)}):\n{lines}") from None
+
+
+def with_model(config: Config, name: str, engine: str | None) -> Config:
+    """The configuration with another model, in the section of its kind; ``engine`` is one that was asked for by name.
+
+    Without one the model's own engine plays. Raises ``ConfigError`` for a model of another engine's.
+    """
+    kind = kind_of(name, config.engine.models) or engine or config.engine.name
+    if kind not in {JASCO, MAGNET}:
+        raise ConfigError(f"The engine {kind} plays no model: say --engine {JASCO} or --engine {MAGNET} with --model.")
+    if engine and engine != kind:
+        raise ConfigError(f"{name} is a model of the engine {kind}, and {engine} was asked for: say --engine {kind}.")
+    section = getattr(config, kind).model_copy(update={"model": name})
+    return config.model_copy(update={kind: section, "engine": config.engine.model_copy(update={"name": kind})})
 
 
 def _read(path: Path | None) -> dict[str, Any]:

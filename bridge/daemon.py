@@ -17,16 +17,18 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
+from pathlib import Path
 
 from bridge import engine as jobs
 from bridge import osc_schema as osc
+from bridge.audio_paths import allowed_audio
 from bridge.clip_facts import loop_tags, receipt_for
 from bridge.clips import Clip, ClipFolder
 from bridge.conditioning import plan
 from bridge.config import Config
 from bridge.engine import IdInUse
 from bridge.engine_client import EngineClient, TakeAudio, engine_command
-from bridge.engine_parts import jasco_settings, model_folder, require_parts
+from bridge.engine_parts import model_folders, model_settings, require_parts
 from bridge.errors import EngineCrashed, HostError, RequestError, SidemanError
 from bridge.hosts import require_host
 from bridge.notices import Chart, Notice
@@ -36,14 +38,16 @@ from bridge.session import Cancel, Effect, Generate, SessionState, reduce
 from bridge.shared_audio import sweep_leftovers
 from bridge.state_view import shortened, state_view
 from midi.drums import parse_pattern
-from midi.events import SessionEvent, SetPattern
-from midi.time import Seconds
+from midi.events import AudioRegion, SessionEvent, SetGivenAudio, SetPattern
+from midi.time import Beats, Seconds
 from plugin_host.host import Host, Placement
 
 log = logging.getLogger(__name__)
 
 _STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """Ctrl-C, a polite request, and a terminal that was closed; Windows has no SIGHUP."""
+MAX_CLIPS_KNOWN = 4096
+"""Clips that can be continued; the oldest are forgotten first."""
 MAX_STATE_BYTES = 60_000
 """A longer state does not fit a datagram with its address, and is shortened."""
 PLACE_LIMIT_S = 30.0
@@ -100,10 +104,11 @@ class Daemon:
         self._version = metadata.version("sideman")
         self.state = SessionState(engine=config.engine.name)
         self._count = 0
+        self._made: dict[tuple[str, int], Path] = {}
         self.folder = ClipFolder(config.clips.folder)
         engine = config.engine
         command = engine_command(
-            engine.name, soundfont=engine.soundfont, model=model_folder(engine), device=engine.device
+            engine.name, soundfont=engine.soundfont, models=model_folders(config), device=engine.device
         )
         self.engine = EngineClient(command, stall_s=engine.stall_s)
         self.queue: jobs.JobQueue[Order] = jobs.JobQueue(
@@ -124,7 +129,7 @@ class Daemon:
             stack.enter_context(_stop_signals(stop))
             self.folder.prepare()
             sweep_leftovers(self._now().timestamp())
-            require_parts(self._config.engine)
+            require_parts(self._config)
             if self.host:
                 stack.push_async_callback(self.host.close)
                 await self.host.start()
@@ -153,6 +158,12 @@ class Daemon:
             case osc.GridPattern(voice=voice, text=text):
                 pattern = parse_pattern(voice, text, self.state.tempo_map)
                 self._apply(SetPattern(pattern=pattern), client)
+            case osc.ContinueClip(id=request_id, take=take):
+                self._apply(SetGivenAudio(region=self._clip_to_continue(request_id, take)), client)
+            case osc.Infill(path=path, start=start, end=end):
+                file = allowed_audio(path, (self.folder.path, *self._config.clips.audio_folders))
+                region = AudioRegion(path=file, place="within", start=Beats(start), end=Beats(end))
+                self._apply(SetGivenAudio(region=region), client)
             case osc.Ping() | osc.Subscribe() | osc.Unsubscribe() | Release():
                 raise AssertionError("the server answers protocol commands itself")
             case _:
@@ -163,6 +174,12 @@ class Daemon:
         if events is None:
             raise UnknownAddress(f"There is no address {message.address[:100]}; docs/osc.md lists them all.")
         return events
+
+    def _clip_to_continue(self, request_id: str, take: int) -> AudioRegion:
+        path = self._made.get((request_id, take))
+        if path is None or not path.is_file():
+            raise RequestError(f"There is no take {take} of a clip {request_id} of this daemon to continue.")
+        return AudioRegion(path=path, place="before")
 
     def _apply(self, event: SessionEvent, client: Client) -> None:
         self.state, effects = reduce(self.state, event, Seconds(self._monotonic()))
@@ -187,7 +204,7 @@ class Daemon:
                 request_id=request_id,
                 seed=self._draw_seed() if state.seed is None else state.seed,
                 audio=self._config.clips.audio,
-                jasco=jasco_settings(state.engine, self._config.engine),
+                model=model_settings(state.engine, self._config, state.settings),
             )
             order = Order(client=client, state=state, chart=planned.chart, notices=planned.notices)
             self.queue.submit(planned.request, order)
@@ -231,6 +248,9 @@ class Daemon:
     async def _deliver(self, job: jobs.Job[Order], take: TakeAudio) -> None:
         """Write one take and place it. Raises ``DiskError`` when it cannot be written."""
         clip = await asyncio.to_thread(self._write, job, take)
+        self._made[clip.request_id, clip.take] = clip.path
+        while len(self._made) > MAX_CLIPS_KNOWN:
+            del self._made[next(iter(self._made))]
         for text in take.facts.notices:
             self._notice(job, Notice(code="mastering", message=text))
         self.server.broadcast(_clip_reply(clip, take.facts.take), job.owner.client)

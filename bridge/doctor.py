@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 
 from bridge.clips import ClipFolder
 from bridge.config import Config, load_config
+from bridge.engine_parts import NEURAL, model_name
 from bridge.engines import ENGINES
 from bridge.errors import SidemanError
 from bridge.model_store import find_model
@@ -99,12 +100,13 @@ def _engines(config: Config) -> Iterator[Finding]:
         yield Finding(status="wrong", what=f"engine sketch: {error}")
     else:
         yield Finding(status="ok", what=f"engine sketch plays {soundfont}")
-    try:
-        folder = find_model(config.engine.model, config.engine.models)
-    except SidemanError as error:
-        yield Finding(status="missing", what=f"engine jasco: {error}")
-    else:
-        yield Finding(status="ok", what=f"engine jasco plays {folder}")
+    for engine in NEURAL:
+        try:
+            folder = find_model(model_name(engine, config), config.engine.models)
+        except SidemanError as error:
+            yield Finding(status="missing", what=f"engine {engine}: {error}")
+        else:
+            yield Finding(status="ok", what=f"engine {engine} plays {folder}")
     for info in ENGINES.values():
         if info.missing:
             yield Finding(status="missing", what=f"engine {info.name}: {info.missing}")

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -377,13 +377,17 @@ async def _listen(stream: asyncio.StreamReader, said: deque[str]) -> None:
 
 
 def engine_command(
-    name: str, *, soundfont: Path | None = None, model: Path | None = None, device: str = "auto"
+    name: str, *, soundfont: Path | None = None, models: Mapping[str, Path] | None = None, device: str = "auto"
 ) -> tuple[str, ...]:
-    """The command line of an engine process; ``-P`` keeps the current folder out of its imports."""
+    """The command line of an engine process; ``-P`` keeps the current folder out of its imports.
+
+    ``models`` are converted models by engine.
+    """
     command = [sys.executable, "-P", "-m", "bridge.engine_process", "--engine", name, "--device", device]
-    for option, path in (("--soundfont", soundfont), ("--model", model)):
-        if path:
-            command += [option, str(path)]
+    if soundfont:
+        command += ["--soundfont", str(soundfont)]
+    for engine, path in (models or {}).items():
+        command += [f"--{engine}", str(path)]
     return tuple(command)
 
 

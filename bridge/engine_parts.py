@@ -1,44 +1,78 @@
-"""What the engines play with: the soundfont, and the model of a neural one. Nothing is loaded here."""
+"""What the engines play with: the soundfont, and the models of the neural ones. Nothing is loaded here."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
-from bridge.config import EngineConfig
-from bridge.engines import JASCO, SKETCH
+from bridge.config import Config
+from bridge.engines import JASCO, MAGNET, SKETCH
 from bridge.jasco_plan import JascoSettings
+from bridge.magnet_plan import MagnetSettings
 from bridge.model_store import find_model
-from models.card import read_card
+from bridge.neural_config import overlaid_jasco, overlaid_magnet
+from models.card import Card, read_card
 from models.errors import ModelError
 from models.soundfont_file import find_soundfont
 
+NEURAL: Final = (JASCO, MAGNET)
+ModelSettings = JascoSettings | MagnetSettings
 
-def model_folder(config: EngineConfig) -> Path | None:
-    """The converted model that the engine process is given; None when it is not on this machine."""
-    try:
-        return find_model(config.model, config.models)
-    except ModelError:
+
+def model_name(engine: str, config: Config) -> str:
+    """The model that a neural engine is configured to play."""
+    return config.jasco.model if engine == JASCO else config.magnet.model
+
+
+def model_folders(config: Config) -> dict[str, Path]:
+    """The converted models that the engine process is given, by engine; those that are on this machine."""
+    folders = {}
+    for engine in NEURAL:
+        try:
+            folders[engine] = find_model(model_name(engine, config), config.engine.models)
+        except ModelError:
+            continue
+    return folders
+
+
+def model_settings(engine: str, config: Config, settings: Iterable[tuple[str, str]] = ()) -> ModelSettings | None:
+    """How a neural engine is asked; None for the sketch engine. ``settings`` are the session's own.
+
+    Raises ``ModelError`` when the model is not on this machine, or is another engine's.
+    """
+    if engine == SKETCH:
         return None
-
-
-def jasco_settings(engine: str, config: EngineConfig) -> JascoSettings | None:
-    """How JASCO is asked, when ``engine`` is that. Raises ``ModelError`` when its model is not on this machine."""
-    if engine != JASCO:
-        return None
-    card = read_card(find_model(config.model, config.models))
-    return JascoSettings(
-        model=f"{card.name} ({card.repository or 'converted here'}, SHA-256 {card.tensors_sha256[:12]})",
+    name = model_name(engine, config)
+    card = read_card(find_model(name, config.engine.models))
+    if card.kind != engine:
+        raise ModelError(f"{name} is a model of the engine {card.kind}, not of {engine}: name another one.")
+    if engine == JASCO:
+        jasco = overlaid_jasco(config.jasco, settings)
+        return JascoSettings(
+            model=_described(card),
+            licence=card.licence,
+            segment_s=card.segment_s,
+            melody=card.melody,
+            all_weight=jasco.all_weight,
+            text_weight=jasco.text_weight,
+            solver=jasco.solver,
+        )
+    magnet = overlaid_magnet(config.magnet, settings)
+    return MagnetSettings(
+        model=_described(card),
         licence=card.licence,
         segment_s=card.segment_s,
-        melody=card.melody,
-        all_weight=config.all_weight,
-        text_weight=config.text_weight,
-        solver=config.solver,
+        decoding=magnet.decoding(sound=card.sound),
     )
 
 
-def require_parts(config: EngineConfig) -> None:
+def _described(card: Card) -> str:
+    return f"{card.name} ({card.repository or 'converted here'}, SHA-256 {card.tensors_sha256[:12]})"
+
+
+def require_parts(config: Config) -> None:
     """See that what the engine plays with is there, without loading it. Raises ``SoundfontError`` or ``ModelError``."""
-    if config.name == SKETCH:
-        find_soundfont(config.soundfont)
-    jasco_settings(config.name, config)
+    if config.engine.name == SKETCH:
+        find_soundfont(config.engine.soundfont)
+    model_settings(config.engine.name, config)

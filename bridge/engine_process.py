@@ -147,7 +147,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bridge.engine_process", description=__doc__)
     parser.add_argument("--engine", required=True)
     parser.add_argument("--soundfont", type=Path)
-    parser.add_argument("--model", type=Path)
+    parser.add_argument("--jasco", type=Path)
+    parser.add_argument("--magnet", type=Path)
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
     output = _private_output()
@@ -159,7 +160,8 @@ def main() -> int:
 
     inbox = Inbox(sys.stdin.buffer, on_end=lambda: os._exit(0))
     try:
-        engines = Engines(EngineOptions(soundfont=options.soundfont, model=options.model, device=options.device))
+        models = {name: path for name, path in (("jasco", options.jasco), ("magnet", options.magnet)) if path}
+        engines = Engines(EngineOptions(soundfont=options.soundfont, models=models, device=options.device))
         engines[options.engine]
     except SidemanError as error:
         send(Failed(id="", code=error.code, message=str(error)))

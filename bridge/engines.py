@@ -20,6 +20,7 @@ class EngineInfo:
 
 SKETCH: Final = "sketch"
 JASCO: Final = "jasco"
+MAGNET: Final = "magnet"
 
 
 ENGINES: Final[dict[str, EngineInfo]] = {
@@ -31,9 +32,8 @@ ENGINES: Final[dict[str, EngineInfo]] = {
             summary="Flow matching from text, chords, drums and melody; needs a model, see sideman models.",
         ),
         EngineInfo(
-            name="magnet",
-            summary="Masked token model from text.",
-            missing="it is not part of this version yet",
+            name=MAGNET,
+            summary="Masked tokens from text, and audio to go on from; needs a model, see sideman models.",
         ),
     )
 }

@@ -24,6 +24,7 @@
     │   ├── ClipTooLong                                         too_long
     │   ├── QueueFull                                           queue_full
     │   ├── EngineUnavailable                                   engine_unavailable
+    │   ├── BadSetting                  bridge/neural_config.py bad_setting
     │   ├── TooMany                     bridge/session.py       too_many
     │   ├── ClipTooShort                bridge/conditioning.py  out_of_range
     │   ├── NoSuchRequest               bridge/engine.py        no_such_request

@@ -8,8 +8,8 @@ from __future__ import annotations
 import functools
 import platform
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -35,16 +35,17 @@ _SOUNDFONT_PACKAGES: Final = ("midirenderer", "pretty_midi", "numpy", "scipy", "
 ENGINE_PACKAGES: Final[dict[str, tuple[str, ...]]] = {
     "sketch": _SOUNDFONT_PACKAGES,
     "jasco": ("torch", "transformers", "torchdiffeq", *_SOUNDFONT_PACKAGES),
+    "magnet": ("torch", "transformers", "numpy", "scipy", "soxr", "pyloudnorm"),
 }
 """The packages whose versions decide what an engine's clips sound like, bit for bit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOptions:
-    """What engines are opened with: a soundfont (None: the bundled one), a converted model, a device."""
+    """What engines are opened with: a soundfont (None: the bundled one), converted models by engine, a device."""
 
     soundfont: Path | None = None
-    model: Path | None = None
+    models: Mapping[str, Path] = field(default_factory=dict)
     device: str = "auto"
     drum_track: Path | None = None
     """Audio that a model hears as its drums in the place of the chart's."""
@@ -55,10 +56,11 @@ class EngineOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Made:
-    """One take: its audio, and the seconds that it took."""
+    """One take: its audio, the seconds that it took, and the windows that it was made in."""
 
     mastered: Mastered
     seconds_spent: float
+    windows_s: tuple[tuple[float, float], ...] = ()
 
 
 def open_engine(name: str, options: EngineOptions) -> Engine:
@@ -78,24 +80,40 @@ def _open_sketch(options: EngineOptions) -> Engine:
 
 
 def _open_jasco(options: EngineOptions) -> Engine:
-    if options.model is None:
-        raise EngineUnavailable("The engine jasco needs a model: run sideman models pull jasco-400M, or use --model.")
+    model = _model_of("jasco", options)
     from models.jasco_engine import JascoEngine  # noqa: PLC0415  torch is loaded for engines that need it
 
     if options.drum_track:
         track, separate, codecs = options.drum_track, options.separate_drums, options.codecs
         return JascoEngine(
-            options.model,
+            model,
             device=options.device,
             render_drums=lambda controls, rate: read_drums(track, rate, separate=separate, codecs=codecs),
         )
     drums = DrumRenderer(options.soundfont)
-    return JascoEngine(
-        options.model, device=options.device, render_drums=lambda controls, rate: drums(controls.drums, rate)
-    )
+    return JascoEngine(model, device=options.device, render_drums=lambda controls, rate: drums(controls.drums, rate))
 
 
-_OPENERS: Final[dict[str, Callable[[EngineOptions], Engine]]] = {"sketch": _open_sketch, "jasco": _open_jasco}
+def _open_magnet(options: EngineOptions) -> Engine:
+    model = _model_of("magnet", options)
+    from models.magnet_engine import MagnetEngine  # noqa: PLC0415
+
+    return MagnetEngine(model, device=options.device)
+
+
+def _model_of(engine: str, options: EngineOptions) -> Path:
+    if engine not in options.models:
+        raise EngineUnavailable(
+            f"The engine {engine} needs a model: sideman models list names them; pull one, and name it with --model."
+        )
+    return options.models[engine]
+
+
+_OPENERS: Final[dict[str, Callable[[EngineOptions], Engine]]] = {
+    "sketch": _open_sketch,
+    "jasco": _open_jasco,
+    "magnet": _open_magnet,
+}
 
 
 def make_takes(
@@ -128,7 +146,7 @@ def make_takes(
         mastered = master(waveform, settings, stop_if_cancelled)
         done += 1
         now = time.perf_counter()
-        yield Made(mastered=mastered, seconds_spent=now - began)
+        yield Made(mastered=mastered, seconds_spent=now - began, windows_s=waveform.windows_s)
         began = now
 
 
@@ -144,6 +162,7 @@ def facts_of(request: GenerationRequest, take: int, made: Made) -> TakeMade:
         gain_db=mastered.gain_db,
         limited_db=mastered.limited_db,
         folded_s=mastered.folded_s,
+        windows_s=made.windows_s,
         notices=mastered.notices,
         seconds_spent=made.seconds_spent,
         versions=engine_versions(request.engine),

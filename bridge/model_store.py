@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import platformdirs
 
 from models.card import CARD_FILE, Card, read_card
-from models.catalogue import ECDC_CODECS, RELEASES, find_release, nearest_release
+from models.catalogue import ECDC_CODECS, RELEASES, Kind, find_release, nearest_release
 from models.errors import ModelError
 from models.released_names import STATE_FILE
 
@@ -48,6 +48,18 @@ def find_model(name: str, store: Path) -> Path:
     near = nearest_release(name)
     hint = f"did you mean {near}?" if near else "sideman models list names them."
     raise ModelError(f"There is no model {name!r}; {hint}")
+
+
+def kind_of(name: str, store: Path) -> Kind | None:
+    """Which engine plays a model, by the table of releases or by its card; None for one that is not known."""
+    release = find_release(name)
+    if release:
+        return release.kind
+    try:
+        kind = read_card(find_model(name, store)).kind
+    except ModelError:
+        return None
+    return next((known for known in get_args(Kind) if known == kind), None)
 
 
 def stored_models(store: Path) -> Iterator[tuple[Path, Card]]:

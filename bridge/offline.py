@@ -14,14 +14,15 @@ from bridge.clip_facts import loop_tags, receipt_for
 from bridge.clips import Clip, ClipFolder, clip_file_name
 from bridge.conditioning import plan
 from bridge.config import Config
-from bridge.engine_parts import jasco_settings, model_folder
-from bridge.engines import SKETCH
+from bridge.engine_parts import model_folders, model_settings
+from bridge.engines import JASCO, MAGNET
 from bridge.errors import ClipError, NothingToPlay, RequestError
 from bridge.making import EngineOptions, facts_of, make_takes, open_engine
 from bridge.model_store import codec_folder
 from bridge.notices import Notice
 from bridge.session import SessionState
 from midi.charts import ChordChart, DrumChart, MelodyChart
+from midi.events import AudioRegion
 from midi.files import Song, read_song
 
 
@@ -39,6 +40,8 @@ class RenderOptions:
     drum_track: Path | None = None
     """Drums as audio, for an engine that hears them; ``separate_drums`` isolates them from a mix."""
     separate_drums: bool = False
+    given: AudioRegion | None = None
+    """Audio that the clip goes on from, for an engine that does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,15 +84,19 @@ def state_of_song(song: Song, options: RenderOptions, engine: str) -> SessionSta
         bars=options.bars or length - options.start_bar + 1,
         takes=options.takes,
         seed=options.seed,
+        given=options.given,
     )
 
 
 def render(options: RenderOptions, config: Config, report: Callable[[float], None]) -> Rendered:
     """Render the file into ``options.out``. ``report`` is told the share that is done. Raises ``SidemanError``."""
-    if options.drum_track and config.engine.name == SKETCH:
-        raise RequestError("The sketch engine plays the chart's own drums: a drum track is for the engine jasco.")
+    if options.drum_track and config.engine.name != JASCO:
+        raise RequestError(f"A drum track is for the engine jasco; {config.engine.name} does not hear it.")
+    for path in (options.drum_track, options.given.path if options.given else None):
+        if path and not path.is_file():
+            raise RequestError(f"There is no audio file {path}.")
     song = read_song(options.file)
-    if not (song.chord_changes or song.drums or song.melody):
+    if config.engine.name != MAGNET and not (song.chord_changes or song.drums or song.melody):
         raise NothingToPlay(f"{options.file} holds no notes and no chords: there is nothing to play.")
     state = state_of_song(song, options, config.engine.name)
     planned = plan(
@@ -97,7 +104,7 @@ def render(options: RenderOptions, config: Config, report: Callable[[float], Non
         request_id=_id_of(options.file),
         seed=options.seed,
         audio=config.clips.audio,
-        jasco=jasco_settings(state.engine, config.engine),
+        model=model_settings(state.engine, config),
     )
     notices = (
         *(Notice(code="midi_file", message=text) for text in song.notices),
@@ -111,7 +118,7 @@ def render(options: RenderOptions, config: Config, report: Callable[[float], Non
         settings.name,
         EngineOptions(
             soundfont=settings.soundfont,
-            model=model_folder(settings),
+            models=model_folders(config),
             device=settings.device,
             drum_track=options.drum_track,
             separate_drums=options.separate_drums,

@@ -108,7 +108,8 @@ class Whole:
 class Text:
     """Text of at most ``longest`` characters.
 
-    With ``pattern`` the whole text matches it, and ``taken`` says in words what that means.
+    With ``pattern`` the whole text matches it, and ``taken`` says in words what that means. With ``numbers`` a number
+    is taken too, as it is written.
     """
 
     name: str
@@ -117,6 +118,7 @@ class Text:
     longest: int
     pattern: re.Pattern[str] | None = None
     taken: str = ""
+    numbers: bool = False
 
     @property
     def tag(self) -> str:
@@ -130,6 +132,8 @@ class Text:
 
     def read(self, tag: str, value: Value) -> str:
         """The text that was sent. Raises ``WrongTypes``, ``TooLong`` and ``OutOfRange``."""
+        if self.numbers and isinstance(value, bool | int | float):
+            return f"{_finite(self.name, value):g}"
         if not isinstance(value, str):
             raise WrongTypes(f"{self.name} is text, not a {TAG_NAMES[tag]}.")
         if len(value) > self.longest:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bridge.osc_arguments import Value
+from bridge.osc_errors import OutOfRange
 from bridge.time_tags import TimeTag
 from midi import events as ev
 from midi.chords import ChordChange, parse_chord
@@ -55,11 +56,28 @@ class GridPattern:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContinueClip:
+    """Clips are to continue one that this daemon made."""
+
+    id: str
+    take: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Infill:
+    """Clips are to keep the audio of a file but for some song beats. Where the file lies is judged by the daemon."""
+
+    path: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """A button was let go; nothing happens."""
 
 
-Command = ev.SessionEvent | GridPattern | Ping | Subscribe | Unsubscribe | AskState | Release
+Command = ev.SessionEvent | GridPattern | ContinueClip | Infill | Ping | Subscribe | Unsubscribe | AskState | Release
 """Everything that the table's addresses become."""
 
 
@@ -128,6 +146,18 @@ def grid_pattern(voice: str, pattern: str) -> GridPattern:
 def hit(note: int, beat: float, velocity: int = DEFAULT_VELOCITY) -> ev.AddHit:
     """A drum stroke of a General MIDI note. Raises ``VoiceError``."""
     return ev.AddHit(hit=DrumHit(at=Beats(beat), voice=voice_of_note(note).name, velocity=velocity))
+
+
+def continue_clip(clip_id: str, take: int = 0) -> ContinueClip:
+    """Continue a take of a request, the first where none is named."""
+    return ContinueClip(id=clip_id, take=take)
+
+
+def infill(path: str, start: float, end: float) -> Infill:
+    """Keep the audio of a file but for some beats. Raises ``OutOfRange`` for beats that go backwards."""
+    if start >= end:
+        raise OutOfRange(f"the beats to be made anew go from {start:g} to {end:g}, which is nothing.")
+    return Infill(path=path, start=start, end=end)
 
 
 def note(pitch: int, beat: float, length: float, velocity: int = DEFAULT_VELOCITY) -> ev.AddNote:

@@ -77,6 +77,7 @@ ERROR_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "bad_config": "The configuration cannot be used.",
         "cannot_start": "A part of the daemon cannot start.",
         "bad_request": "The request cannot be taken on.",
+        "bad_setting": "There is no setting of this name, or it does not take the value.",
         "nothing_to_play": "The session holds nothing that the engine could play.",
         "no_such_request": "No request with this id is waiting or running.",
         "id_in_use": "A request with this id is waiting or running.",

@@ -243,6 +243,7 @@ NOTICE_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "chord_substituted": "A chord that the model does not know is played as the nearest one that it does.",
         "melody_moved": "Melody notes outside the model's range were moved by octaves.",
         "melody_ignored": "The model takes no melody; the clip is made without it.",
+        "not_heard": "The engine does not hear something of the session: chords, drums or melody, or given audio.",
         "midi_file": "Something in a MIDI file was left out or assumed; receipts of `sideman render` have it.",
         "drum_track": "A file of drums took the place of the chart's; receipts of `sideman render` have it.",
         "mastering": "The clip could not be made as loud as it should be.",

@@ -13,8 +13,19 @@ from typing import Final
 
 from bridge import osc_commands as make
 from bridge.engines import ENGINES
+from bridge.neural_config import SETTINGS
 from bridge.osc_arguments import Argument, Real, Text, Whole
-from bridge.osc_commands import AskState, Command, Foreign, GridPattern, Ping, Subscribe, Unsubscribe
+from bridge.osc_commands import (
+    AskState,
+    Command,
+    ContinueClip,
+    Foreign,
+    GridPattern,
+    Infill,
+    Ping,
+    Subscribe,
+    Unsubscribe,
+)
 from bridge.osc_errors import ERROR_CODES
 from bridge.osc_replies import (
     REPLIES,
@@ -53,10 +64,12 @@ __all__ = [
     "ClipReply",
     "Command",
     "CommandRow",
+    "ContinueClip",
     "DoneReply",
     "ErrorReply",
     "Foreign",
     "GridPattern",
+    "Infill",
     "NoticeReply",
     "Ping",
     "PlacedReply",
@@ -81,6 +94,7 @@ MAX_PROMPT_CHARACTERS: Final = 4096
 MAX_PROGRESSION_CHARACTERS: Final = 16384
 MAX_PATTERN_CHARACTERS: Final = 8192
 MAX_NAME_CHARACTERS: Final = 64
+MAX_PATH_CHARACTERS: Final = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +147,16 @@ _ID: Final = Text(
     longest=MAX_NAME_CHARACTERS,
     pattern=REQUEST_ID,
     taken=REQUEST_ID_WORDS,
+)
+_SETTING: Final = Text(
+    name="setting", meaning="its name", longest=MAX_NAME_CHARACTERS, taken=", ".join(f"`{name}`" for name in SETTINGS)
+)
+_SETTING_VALUE: Final = Text(
+    name="value",
+    meaning="its value",
+    longest=MAX_NAME_CHARACTERS,
+    taken="as in the configuration; a number as such too",
+    numbers=True,
 )
 
 
@@ -350,6 +374,46 @@ _ROWS: Final = (
         build=lambda seed: ev.SetSeed(seed=None if seed == -1 else seed),
         meaning="The seed of the next clips. The same seed and session give the same clip; the receipt says it.",
         example=(42,),
+    ),
+    CommandRow(
+        address="/sideman/set",
+        forms=((_SETTING,), (_SETTING, _SETTING_VALUE)),
+        build=lambda setting, value=None: ev.SetSetting(name=setting, value=value),
+        meaning="How a neural engine is asked, until it is set again. Without a value it is as configured.",
+        example=("magnet.temperature", "2.5"),
+    ),
+    CommandRow(
+        address="/sideman/continue",
+        forms=((_ID,), (_ID, Whole(name="take", meaning="the take, 0 where not sent", low=0, high=MAX_TAKES - 1))),
+        build=make.continue_clip,
+        meaning="The next clips continue a clip of this daemon: its end is heard, and is not in them. `magnet` does "
+        "this.",
+        example=("verse-1", 0),
+    ),
+    CommandRow(
+        address="/sideman/infill",
+        forms=(
+            (
+                Text(
+                    name="path",
+                    meaning="an audio file",
+                    longest=MAX_PATH_CHARACTERS,
+                    taken="an absolute path, inside the clips folder or a folder of `clips.audio_folders`",
+                ),
+                Real(name="from", meaning="song position", unit="beats", low=0, high=MAX_BEAT),
+                Real(name="to", meaning="song position", unit="beats", low=0, high=MAX_BEAT),
+            ),
+        ),
+        build=make.infill,
+        meaning="The next clips keep the audio of a file, which begins at the clip's start, and make these beats anew, "
+        "and what the file does not reach. `magnet` does this.",
+        example=("/music/loop.wav", 4.0, 8.0),
+    ),
+    CommandRow(
+        address="/sideman/audio/clear",
+        forms=((),),
+        build=lambda: ev.SetGivenAudio(region=None),
+        meaning="Clips begin from nothing: no clip is continued, no audio kept.",
     ),
     CommandRow(
         address="/sideman/generate",

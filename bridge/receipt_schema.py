@@ -7,8 +7,8 @@ quarter notes from the start of the song; seconds count from the start of the cl
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Annotated, Final
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, ConfigDict, PlainSerializer, TypeAdapter, ValidationError, with_config
 
@@ -77,8 +77,8 @@ class Receipt:
     ``model`` and ``weights_licence`` belong to a neural engine, ``soundfont`` and ``soundfont_licence`` to what
     played notes: the sketch engine, or the drums that a model was given to hear; the others are None. ``bpm`` is
     the tempo at the clip's start, ``tempo`` and ``meter`` are the song's whole maps. ``chords_asked`` is the chart,
-    ``chords_used`` what the engine was given. ``drums`` and ``melody`` are those inside the clip. ``created_at`` is
-    UTC in ISO 8601.
+    ``chords_used`` what the engine was given, ``engine_settings`` how a model was asked, ``given_audio`` the file that
+    it went on from. ``drums`` and ``melody`` are those inside the clip. ``created_at`` is UTC in ISO 8601.
 
     ``sha256`` is that of the whole WAV file, ``audio_sha256`` that of the audio in it, without the headers: two
     renderings with one seed have it in common. ``ClipFolder`` fills in both, and ``file``.
@@ -106,6 +106,8 @@ class Receipt:
     chords_used: tuple[ChordUsed, ...] = ()
     drums: tuple[DrumHit, ...] = ()
     melody: tuple[Note, ...] = ()
+    engine_settings: dict[str, Any] = field(default_factory=dict)
+    given_audio: str | None = None
     windows: tuple[AudioWindow, ...] = ()
     sample_rate_hz: int
     frames: int

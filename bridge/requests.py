@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from midi.time import Beats, Bpm, Meter, Seconds
-from models.generator import JascoControls, SketchChart
+from models.generator import JascoControls, MagnetPrompt, SketchChart
 
 
 class _Frozen(BaseModel):
@@ -40,7 +40,7 @@ class GenerationRequest(_Frozen):
     id: str
     revision: int
     engine: str
-    controls: tuple[Annotated[SketchChart | JascoControls, Field(discriminator="kind")], ...]
+    controls: tuple[Annotated[SketchChart | JascoControls | MagnetPrompt, Field(discriminator="kind")], ...]
     window: Window
     prompt: str = ""
     target: str = ""
@@ -92,6 +92,7 @@ class TakeMade(_Frozen):
     gain_db: float
     limited_db: float
     folded_s: float
+    windows_s: tuple[tuple[float, float], ...] = ()
     notices: tuple[str, ...]
     seconds_spent: float
     versions: dict[str, str]

@@ -13,6 +13,7 @@ from typing import Final
 
 from bridge.engines import require_engine
 from bridge.errors import RequestError
+from bridge.neural_config import require_setting
 from midi import events as ev
 from midi.charts import ChordChart, DrumChart, MelodyChart
 from midi.keys import Key
@@ -62,6 +63,9 @@ class SessionState:
     takes: int = 1
     seed: int | None = None
     target: str = ""
+    settings: tuple[tuple[str, str], ...] = ()
+    """What was set of the engines, by name, in order of the names."""
+    given: ev.AudioRegion | None = None
 
     def position_at(self, now: Seconds) -> Beats:
         """Song position at a monotonic time: where the transport was heard, and what it has run since."""
@@ -257,3 +261,18 @@ def _(event: ev.SetTakes, state: SessionState) -> SessionState:
 @_change.register
 def _(event: ev.SetSeed, state: SessionState) -> SessionState:
     return replace(state, seed=event.seed)
+
+
+@_change.register
+def _(event: ev.SetSetting, state: SessionState) -> SessionState:
+    require_setting(event.name, event.value)
+    settings = dict(state.settings)
+    settings.pop(event.name, None)
+    if event.value is not None:
+        settings[event.name] = event.value
+    return replace(state, settings=tuple(sorted(settings.items())))
+
+
+@_change.register
+def _(event: ev.SetGivenAudio, state: SessionState) -> SessionState:
+    return replace(state, given=event.region)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from bridge.session import SessionState
 from midi.chords import Progression, chord_label
+from midi.events import AudioRegion
 from midi.time import Seconds, TempoMap
 
 Json = dict[str, Any]
@@ -41,7 +42,16 @@ def state_view(state: SessionState, now: Seconds) -> Json:
         "takes": state.takes,
         "seed": -1 if state.seed is None else state.seed,
         "target": state.target,
+        "settings": dict(state.settings),
+        "given_audio": _region_view(state.given),
     }
+
+
+def _region_view(region: AudioRegion | None) -> Json | None:
+    if region is None:
+        return None
+    within = {"from": region.start, "to": region.end} if region.place == "within" else {}
+    return {"path": str(region.path), "place": region.place, **within}
 
 
 def shortened(view: Json) -> Json:

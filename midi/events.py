@@ -7,12 +7,16 @@ made (the codec, the follower, the host), so an event that exists is one that ma
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
 
 from midi.chords import ChordChange, Progression
 from midi.drums import DrumHit, Pattern
 from midi.keys import Key
 from midi.melody import Note
 from midi.time import Beats, Bpm, Meter, MeterPoint, Seconds, TempoPoint
+
+_SONG_START: Final = Beats(0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +177,35 @@ class SetSeed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetSetting:
+    """A setting of an engine, written as in the configuration; None goes back to what is configured."""
+
+    name: str
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioRegion:
+    """Audio in a file that clips go on from.
+
+    It lies ``before`` the clip; or ``within`` it, from its start on, and the song beats from ``start`` to ``end`` are
+    made anew.
+    """
+
+    path: Path
+    place: Literal["before", "within"]
+    start: Beats = _SONG_START
+    end: Beats = _SONG_START
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetGivenAudio:
+    """The audio that the next clips go on from; None for none."""
+
+    region: AudioRegion | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestClip:
     """Make a clip from the session as it is now; None lets the daemon choose the id."""
 
@@ -209,6 +242,8 @@ SessionEvent = (
     | SetBars
     | SetTakes
     | SetSeed
+    | SetSetting
+    | SetGivenAudio
     | RequestClip
     | RequestCancel
 )

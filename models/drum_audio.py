@@ -7,15 +7,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import soundfile
 import soxr
 
-from models.ecdc import ECDC_SUFFIX, read_ecdc
+from models.audio_files import as_mono, read_audio
 from models.errors import ModelError
 from models.generator import Samples
 
-LONGEST_S: Final = 600.0
-"""A longer file is refused: the model hears ten seconds of it."""
 _SEPARATOR: Final = "htdemucs"
 _STEM: Final = "drums"
 
@@ -26,27 +23,10 @@ def read_drums(path: Path, sample_rate_hz: int, *, separate: bool = False, codec
     ``codecs`` is the folder with what ``.ecdc`` files are decoded by. Raises ``ModelError`` for a file that cannot be
     read, is empty or too long, and where Demucs or a codec is missing.
     """
-    audio, rate = _read(path, codecs)
-    if not len(audio):
-        raise ModelError(f"The drum track {path} holds no audio: leave it out, or give it sound.")
-    if len(audio) > LONGEST_S * rate:
-        raise ModelError(f"The drum track {path} lasts {len(audio) / rate:.0f} s; at most {LONGEST_S:.0f} s are read.")
-    if not np.isfinite(audio).all():
-        raise ModelError(f"The drum track {path} holds samples that are not numbers.")
+    audio, rate = read_audio(path, what="The drum track", codecs=codecs)
     if separate:
         audio, rate = _isolated(audio, rate)
-    mono: Samples = soxr.resample(audio.mean(axis=1), rate, sample_rate_hz, quality=soxr.HQ).astype(np.float32)
-    return mono
-
-
-def _read(path: Path, codecs: Path | None) -> tuple[Samples, int]:
-    if codecs is not None and path.suffix.lower() == ECDC_SUFFIX:
-        return read_ecdc(path, codecs)
-    try:
-        audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (OSError, soundfile.SoundFileError) as error:
-        raise ModelError(f"The drum track {path} cannot be read: {error}") from error
-    return audio, int(rate)
+    return as_mono(audio, rate, sample_rate_hz)
 
 
 def _isolated(audio: Samples, rate: int) -> tuple[Samples, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from midi.drums import DrumHit
 from midi.keys import Key
 from midi.melody import Note
 from midi.time import Beats, TempoMap
+from models.presets import Decoding
 
 Samples = npt.NDArray[np.float32]
 """Audio, shape [frames, channels], full scale at 1.0."""
@@ -25,10 +27,15 @@ Samples = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Waveform:
-    """Audio of shape [frames, channels] at a sample rate in Hz. Frame 0 is the start of the clip."""
+    """Audio of shape [frames, channels] at a sample rate in Hz. Frame 0 is the start of the clip.
+
+    ``windows_s`` are the stretches that a model made one after the other, each from and to seconds of the clip; none
+    is one for all of it.
+    """
 
     samples: Samples
     sample_rate_hz: int
+    windows_s: tuple[tuple[float, float], ...] = ()
 
     @property
     def frames(self) -> int:
@@ -91,6 +98,32 @@ class JascoControls:
     all_weight: float
     text_weight: float
     solver: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenAudio:
+    """Audio that a model goes on from, in a file.
+
+    It lies ``before`` the clip, which continues it; or ``within`` the clip, from its start on, and of it the seconds
+    from ``from_s`` to ``to_s`` are made anew, and what the file does not reach.
+    """
+
+    path: Path
+    place: Literal["before", "within"]
+    from_s: float = 0.0
+    to_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MagnetPrompt:
+    """What MAGNeT is asked for: a description, how its masks are filled, and audio to go on from."""
+
+    kind: Literal["magnet"] = "magnet"
+    description: str
+    duration_s: float
+    decoding: Decoding
+    given: GivenAudio | None = None
     seed: int
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from bridge.config import Config, load_config, parse_address
 from bridge.errors import ConfigError
+from models.presets import DECODINGS
 
 PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
 
@@ -41,7 +42,7 @@ def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
-    text = "[osc]\nprot = 1\nport = 70000\n[clips]\nloudness_lufs = 'loud'\n[engine]\nname = 'magnet'\n[hosst]\n"
+    text = "[osc]\nprot = 1\nport = 70000\n[clips]\nloudness_lufs = 'loud'\n[engine]\nname = 'magnat'\n[hosst]\n"
     with pytest.raises(ConfigError) as caught:
         load_config(written(tmp_path, text))
     message = str(caught.value)
@@ -97,7 +98,10 @@ def test_the_page_shows_every_setting_with_its_default() -> None:
         defaults = getattr(Config(), name)
         for key, value in values.items():
             if key not in {"folder", "soundfont", "models"}:
-                assert value == getattr(defaults, key) or value == list(getattr(defaults, key)), f"{name}.{key}"
+                default = getattr(defaults, key)
+                if default is None:
+                    default = getattr(DECODINGS["standard"], key)
+                assert value == default or value == list(default), f"{name}.{key}"
 
 
 def test_what_the_command_line_got_wrong_is_not_blamed_on_a_file() -> None:

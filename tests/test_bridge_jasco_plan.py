@@ -34,7 +34,7 @@ STATE = SessionState(
 
 
 def planned(state: SessionState, settings: JascoSettings = SETTINGS) -> Plan:
-    return plan(state, request_id="a", seed=5, audio=AudioFormat(), jasco=settings)
+    return plan(state, request_id="a", seed=5, audio=AudioFormat(), model=settings)
 
 
 def controls(state: SessionState, settings: JascoSettings = SETTINGS) -> JascoControls:

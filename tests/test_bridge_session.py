@@ -113,7 +113,7 @@ def test_requests_become_effects_and_change_nothing() -> None:
     assert reduce(state, ev.RequestCancel(), NOW) == (state, (Cancel(id=None),))
 
 
-@pytest.mark.parametrize("name", ["magnet", "skech", ""])
+@pytest.mark.parametrize("name", ["magnat", "skech", ""])
 def test_an_engine_that_cannot_run_is_refused(name: str) -> None:
     with pytest.raises(SidemanError, match="engine") as caught:
         after(ev.SetEngine(name=name))

@@ -8,6 +8,7 @@ from typing import Any
 
 import parity_set as sets
 import pytest
+import torch
 
 CASES: dict[str, tuple[Callable[[Path], Iterable[Any]], Callable[[Any], str]]] = {
     "run": (sets.runs, str),
@@ -34,6 +35,12 @@ CASES: dict[str, tuple[Callable[[Path], Iterable[Any]], Callable[[Any], str]]] =
     ),
 }
 """The cases that an argument of a test stands for, and what they are called."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """The models here are tiny, and threads that wait for each other would take most of the time."""
+    torch.set_num_threads(1)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -1,4 +1,4 @@
-"""Small JASCO checkpoints in the released layout, made by the script that makes the large ones."""
+"""Small checkpoints in the released layout, made by the script that makes the large ones."""
 
 from __future__ import annotations
 
@@ -44,6 +44,29 @@ def converted_small(folder: Path, *, segment_s: float = 1, melody: bool = False)
         text_encoder=folder / "text",
         codec_config=folder / "released" / "config.json",
         name="small",
+    )
+    return target
+
+
+def write_small_magnet(folder: Path, *, segment_s: float = 1, sound: bool = False) -> None:
+    """A MAGNeT in ``folder/released``, its codec beside it, and a text encoder in ``folder/text``."""
+    size = script().MagnetSize(
+        dim=32, heads=4, layers=2, segment_s=segment_s, filters=2, latent_dim=16, bins=64, sound=sound
+    )
+    script().write_magnet(folder / "released", size)
+    script().write_text_encoder(folder / "text", small=True)
+
+
+def converted_small_magnet(folder: Path, *, segment_s: float = 1, sound: bool = False) -> Path:
+    """A small MAGNeT, converted."""
+    write_small_magnet(folder, segment_s=segment_s, sound=sound)
+    target = folder / "converted"
+    convert(
+        folder / "released",
+        target,
+        text_encoder=folder / "text",
+        codec_config=folder / "released" / "codec" / "config.json",
+        name="small-magnet",
     )
     return target
 

@@ -11,11 +11,12 @@ import pytest
 import torch
 from small_checkpoints import converted_small
 
+from models.batching import choose_device
 from models.checkpoints import load_jasco
 from models.errors import Cancelled, GeneratorError, ModelError
 from models.generator import JascoControls, TimedHit, TimedPitch, Waveform
 from models.jasco import Controls, Guidance, noise_of
-from models.jasco_engine import OVERLAP_S, JascoEngine, choose_device, melody_roll
+from models.jasco_engine import OVERLAP_S, JascoEngine, melody_roll
 from models.presets import SOLVERS
 from models.text import MAX_TOKENS
 
@@ -168,13 +169,14 @@ def test_numbers_that_overflow_are_made_again_in_single_precision(
     engine: JascoEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sample = engine._model.sample
-    engine._dtype = torch.float16
+    engine._model.flow.half()
+    engine._model.conditioner.half()
     calls: list[torch.dtype] = []
 
     def overflowing(controls: Controls, noise: torch.Tensor, **options: object) -> torch.Tensor:
-        calls.append(engine._dtype)
+        calls.append(engine._model.flow.embed.weight.dtype)
         latents = sample(controls, noise, **options)
-        return latents * float("nan") if engine._dtype == torch.float16 else latents
+        return latents * float("nan") if calls[-1] == torch.float16 else latents
 
     monkeypatch.setattr(engine._model, "sample", overflowing)
     assert len(made(engine, CONTROLS)) == 1

@@ -36,11 +36,6 @@ def close(ours: Tensor, theirs: Tensor) -> bool:
     )
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 # One forward pass
 
 

@@ -1,0 +1,135 @@
+"""How the neural engines are asked: sections of the configuration whose values a session may override.
+
+The table of settings (``SETTINGS``) is derived from the sections, so OSC, command line and file know the same names.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+from types import MappingProxyType
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from bridge.errors import RequestError
+from models.presets import DECODINGS, SOLVERS, Decoding, SpanArrangement, SpanScoring
+
+AUTO: Final = "auto"
+"""The decoding that suits the model: ``sound`` for a model of sounds, ``standard`` for one of music."""
+SOUND: Final = "sound"
+STANDARD: Final = "standard"
+CODEBOOKS: Final = 4
+
+
+class BadSetting(RequestError):
+    """There is no such setting, or it does not take the value."""
+
+    code = "bad_setting"
+
+
+class Section(BaseModel):
+    """A table of the configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+def _solver(name: str) -> str:
+    if name not in SOLVERS:
+        raise ValueError(f"the solvers are {', '.join(SOLVERS)}")
+    return name
+
+
+def _preset(name: str) -> str:
+    if name != AUTO and name not in DECODINGS:
+        raise ValueError(f"the presets are {AUTO}, {', '.join(DECODINGS)}")
+    return name
+
+
+def _listed(value: object) -> object:
+    """``20, 10, 10, 10`` as a list, the way it comes from a command line or a message."""
+    return re.findall(r"[^\s,\[\]]+", value) if isinstance(value, str) else value
+
+
+_Steps = Annotated[tuple[Annotated[int, Field(ge=1, le=1000)], ...], Field(min_length=CODEBOOKS, max_length=CODEBOOKS)]
+
+
+class JascoConfig(Section):
+    """The engine ``jasco``: its model, the solver, and guidance by all conditions and by the text alone."""
+
+    model: str = "jasco-400M"
+    """A short name, a repository of the Hub, or a converted folder."""
+    solver: Annotated[str, AfterValidator(_solver)] = STANDARD
+    all_weight: Annotated[float, Field(ge=0, le=20)] = 5.0
+    text_weight: Annotated[float, Field(ge=0, le=20)] = 0.0
+
+
+class MagnetConfig(Section):
+    """The engine ``magnet``: its model, a preset, and what is to be other than the preset has it (None: nothing)."""
+
+    model: str = "magnet-small-10secs"
+    preset: Annotated[str, AfterValidator(_preset)] = AUTO
+    decoding_steps: Annotated[_Steps | None, BeforeValidator(_listed)] = None
+    temperature: Annotated[float, Field(gt=0, le=100)] | None = None
+    anneal_temperature: bool | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    top_k: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    cfg_max: Annotated[float, Field(ge=0, le=100)] | None = None
+    cfg_min: Annotated[float, Field(ge=0, le=100)] | None = None
+    span_arrangement: SpanArrangement | None = None
+    span_scoring: SpanScoring | None = None
+    sampling: bool | None = None
+
+    def decoding(self, *, sound: bool) -> Decoding:
+        """What MAGNeT is told; ``sound`` is whether the model makes sounds rather than music."""
+        name = (SOUND if sound else STANDARD) if self.preset == AUTO else self.preset
+        given = {one.name: getattr(self, one.name) for one in fields(Decoding)}
+        return replace(DECODINGS[name], **{name: value for name, value in given.items() if value is not None})
+
+
+Neural = JascoConfig | MagnetConfig
+_SECTIONS: Final[Mapping[str, type[Neural]]] = {"jasco": JascoConfig, "magnet": MagnetConfig}
+
+SETTINGS: Final[Mapping[str, tuple[type[Neural], str]]] = MappingProxyType(
+    {
+        f"{section}.{name}": (model, name)
+        for section, model in _SECTIONS.items()
+        for name in model.model_fields
+        if name != "model"
+    }
+)
+"""What a session may set, by name. A model is loaded when the daemon starts, so it is none of them."""
+
+
+def require_setting(name: str, value: str | None) -> None:
+    """See that a setting takes a value, written as in the configuration. Raises ``BadSetting``."""
+    if name not in SETTINGS:
+        near = difflib.get_close_matches(name, SETTINGS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(SETTINGS)}."
+        raise BadSetting(f"There is no setting {name[:64]!r}; {hint}")
+    if value is None:
+        return
+    section, field = SETTINGS[name]
+    try:
+        section.model_validate({field: value})
+    except ValidationError as error:
+        told = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise BadSetting(f"{name} cannot be {value[:64]!r}: {told[:1].lower()}{told[1:]}.") from None
+
+
+def overlaid_jasco(config: JascoConfig, settings: Iterable[tuple[str, str]]) -> JascoConfig:
+    """The section with what a session set."""
+    return JascoConfig.model_validate(_laid_over(config, "jasco", settings))
+
+
+def overlaid_magnet(config: MagnetConfig, settings: Iterable[tuple[str, str]]) -> MagnetConfig:
+    """The section with what a session set."""
+    return MagnetConfig.model_validate(_laid_over(config, "magnet", settings))
+
+
+def _laid_over(config: Neural, section: str, settings: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    prefix = f"{section}."
+    set_now = {name.removeprefix(prefix): value for name, value in settings if name.startswith(prefix)}
+    return config.model_dump() | set_now
