@@ -46,7 +46,7 @@ def measure(folder: Path, device: str, solver: str) -> dict[str, float]:
         descriptions=("funk bass",),
         chords=chord_frames([("C", 0.0), ("Am", 4.0)], frame_rate_hz=config.frame_rate_hz, duration_s=config.segment_s),
     )
-    noise = noise_of([0], config.segment_frames, config.flow_dim)
+    noise = noise_of([0], config.latent_frames, config.flow_dim)
     seconds = []
     for _ in range(1 if device == "cpu" else 5):
         began = time.perf_counter()

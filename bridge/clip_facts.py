@@ -79,8 +79,16 @@ def receipt_for(
         versions=facts.versions,
         seconds_spent=facts.seconds_spent,
         created_at=created_at.isoformat(timespec="seconds"),
-        notices=(*notices, *(Notice(code="mastering", message=text) for text in facts.notices)),
+        notices=(*notices, *take_notices(facts)),
     )
+
+
+def take_notices(facts: TakeMade) -> Iterator[Notice]:
+    """What there is to tell about one take, once it is made."""
+    for text in facts.engine_notices:
+        yield Notice(code="engine", message=text)
+    for text in facts.notices:
+        yield Notice(code="mastering", message=text)
 
 
 def loop_tags(window: Window, key: Key | None) -> LoopTags:

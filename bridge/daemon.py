@@ -22,7 +22,7 @@ from pathlib import Path
 from bridge import engine as jobs
 from bridge import osc_schema as osc
 from bridge.audio_paths import allowed_audio
-from bridge.clip_facts import loop_tags, receipt_for
+from bridge.clip_facts import loop_tags, receipt_for, take_notices
 from bridge.clips import Clip, ClipFolder
 from bridge.conditioning import plan
 from bridge.config import Config
@@ -251,8 +251,8 @@ class Daemon:
         self._made[clip.request_id, clip.take] = clip.path
         while len(self._made) > MAX_CLIPS_KNOWN:
             del self._made[next(iter(self._made))]
-        for text in take.facts.notices:
-            self._notice(job, Notice(code="mastering", message=text))
+        for notice in take_notices(take.facts):
+            self._notice(job, notice)
         self.server.broadcast(_clip_reply(clip, take.facts.take), job.owner.client)
         if self.host:
             await self._place(self.host, job, clip)

@@ -11,9 +11,8 @@ from functools import cache, lru_cache
 from typing import Final
 
 from midi.chords import Chord, parse_chord
-from models.vocabulary import NO_CHORD, chord_vocabulary
+from models.vocabulary import NO_CHORD, UNKNOWN_CHORD, chord_vocabulary
 
-_UNTRAINED: Final = "UNK"
 _THIRDS: Final = frozenset({3, 4})
 _SEVENTHS: Final = frozenset({10, 11})
 
@@ -77,7 +76,7 @@ def _labels() -> tuple[tuple[str, Chord], ...]:
 
 def _parsed() -> Iterator[tuple[str, Chord]]:
     for label in chord_vocabulary():
-        if label not in {NO_CHORD, _UNTRAINED}:
+        if label not in {NO_CHORD, UNKNOWN_CHORD}:
             chord = parse_chord(label)
             if chord is None:
                 raise AssertionError(f"{label} is no chord")

@@ -61,6 +61,8 @@ class Made:
     mastered: Mastered
     seconds_spent: float
     windows_s: tuple[tuple[float, float], ...] = ()
+    notices: tuple[str, ...] = ()
+    """What the engine has to tell of it."""
 
 
 def open_engine(name: str, options: EngineOptions) -> Engine:
@@ -146,7 +148,7 @@ def make_takes(
         mastered = master(waveform, settings, stop_if_cancelled)
         done += 1
         now = time.perf_counter()
-        yield Made(mastered=mastered, seconds_spent=now - began, windows_s=waveform.windows_s)
+        yield Made(mastered=mastered, seconds_spent=now - began, windows_s=waveform.windows_s, notices=waveform.notices)
         began = now
 
 
@@ -164,6 +166,7 @@ def facts_of(request: GenerationRequest, take: int, made: Made) -> TakeMade:
         folded_s=mastered.folded_s,
         windows_s=made.windows_s,
         notices=mastered.notices,
+        engine_notices=made.notices,
         seconds_spent=made.seconds_spent,
         versions=engine_versions(request.engine),
     )

@@ -43,7 +43,9 @@ def find_model(name: str, store: Path) -> Path:
     kept = store / local_name(name)
     if (kept / CARD_FILE).is_file():
         return kept
-    if find_release(name) or "/" in name.strip("./"):
+    if path.is_absolute() or path.exists() or name.startswith((".", "~")):
+        raise ModelError(f"{path} is no converted model: name a folder that sideman models convert made.")
+    if find_release(name) or "/" in name:
         raise ModelError(f"The model {name} is not on this machine: run sideman models pull {name}.")
     near = nearest_release(name)
     hint = f"did you mean {near}?" if near else "sideman models list names them."

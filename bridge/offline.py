@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bridge.clip_facts import loop_tags, receipt_for
+from bridge.clip_facts import loop_tags, receipt_for, take_notices
 from bridge.clips import Clip, ClipFolder, clip_file_name
 from bridge.conditioning import plan
 from bridge.config import Config
@@ -127,17 +127,17 @@ def render(options: RenderOptions, config: Config, report: Callable[[float], Non
     )
     request, soundfont = planned.request, settings.soundfont
     clips: list[Clip] = []
-    mastering: list[Notice] = []
+    told: list[Notice] = []
     for take, made in enumerate(make_takes(engine, request, report=report, cancelled=lambda: False)):
         facts = facts_of(request, take, made)
-        mastering += [Notice(code="mastering", message=text) for text in facts.notices]
+        told += take_notices(facts)
         receipt = receipt_for(
             request, planned.chart, facts, state, notices, soundfont=soundfont, created_at=datetime.now(UTC)
         )
         tags = loop_tags(request.window, state.key)
         clips.append(folder.write(made.mastered.samples, tags=tags, receipt=receipt))
     report(1.0)
-    return Rendered(clips=tuple(clips), notices=(*notices, *mastering))
+    return Rendered(clips=tuple(clips), notices=(*notices, *told))
 
 
 def _drum_track(options: RenderOptions) -> Iterator[Notice]:

@@ -94,6 +94,7 @@ class TakeMade(_Frozen):
     folded_s: float
     windows_s: tuple[tuple[float, float], ...] = ()
     notices: tuple[str, ...]
+    engine_notices: tuple[str, ...] = ()
     seconds_spent: float
     versions: dict[str, str]
 

@@ -27,10 +27,7 @@ def read_audio(path: Path, *, what: str, codecs: Path | None = None) -> tuple[Sa
         audio, rate = read_ecdc(path, codecs)
     else:
         audio, rate = _read(path, what)
-    if not len(audio):
-        raise ModelError(f"{what} {path} holds no audio: leave it out, or give it sound.")
-    if len(audio) > LONGEST_S * rate:
-        raise ModelError(f"{what} {path} lasts {len(audio) / rate:.0f} s; at most {LONGEST_S:.0f} s are read.")
+    _require_length(len(audio), rate, f"{what} {path}")
     if not np.isfinite(audio).all():
         raise ModelError(f"{what} {path} holds samples that are not numbers.")
     return audio, rate
@@ -44,7 +41,17 @@ def as_mono(audio: Samples, rate: int, sample_rate_hz: int) -> Samples:
 
 def _read(path: Path, what: str) -> tuple[Samples, int]:
     try:
-        audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        with soundfile.SoundFile(path) as file:
+            _require_length(file.frames, file.samplerate, f"{what} {path}")
+            audio = file.read(dtype="float32", always_2d=True)
+            rate = file.samplerate
     except (OSError, soundfile.SoundFileError) as error:
         raise ModelError(f"{what} {path} cannot be read: {error}") from error
     return audio, int(rate)
+
+
+def _require_length(frames: int, rate: int, what: str) -> None:
+    if not frames:
+        raise ModelError(f"{what} holds no audio: leave it out, or give it sound.")
+    if frames > LONGEST_S * rate:
+        raise ModelError(f"{what} lasts {frames / rate:.0f} s; at most {LONGEST_S:.0f} s are read.")

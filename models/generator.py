@@ -30,12 +30,13 @@ class Waveform:
     """Audio of shape [frames, channels] at a sample rate in Hz. Frame 0 is the start of the clip.
 
     ``windows_s`` are the stretches that a model made one after the other, each from and to seconds of the clip; none
-    is one for all of it.
+    is one for all of it. ``notices`` are what there is to tell about how it was made.
     """
 
     samples: Samples
     sample_rate_hz: int
     windows_s: tuple[tuple[float, float], ...] = ()
+    notices: tuple[str, ...] = ()
 
     @property
     def frames(self) -> int:

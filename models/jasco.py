@@ -71,6 +71,11 @@ class JascoConfig:
         return int(self.segment_s * self.frame_rate_hz)
 
     @property
+    def latent_frames(self) -> int:
+        """Frames of latents that make the window: the last one may reach over its end."""
+        return math.ceil(self.segment_s * self.frame_rate_hz)
+
+    @property
     def segment_samples(self) -> int:
         """Audio samples of the window."""
         return int(self.segment_s * self.sample_rate_hz)

@@ -17,7 +17,16 @@ import torch
 from torch import Tensor
 
 from models.audio_files import as_mono, read_audio
-from models.batching import alike, by_halves, choose_device, finite, part_of, precision_of
+from models.batching import (
+    SINGLE_PRECISION,
+    alike,
+    by_halves,
+    choose_device,
+    finite,
+    part_of,
+    precision_of,
+    within_memory,
+)
 from models.checkpoints import load_magnet
 from models.errors import Cancelled, ModelError
 from models.generator import CancelCheck, GivenAudio, MagnetPrompt, Progress, Samples, Waveform
@@ -78,7 +87,8 @@ class MagnetEngine:
     def __init__(self, folder: Path, *, device: str, read: AudioReader = read_given) -> None:
         """Load the model: half precision on a GPU, single precision on a CPU. Raises ``ModelError``."""
         self._device = choose_device(device)
-        self._model, self.card = load_magnet(folder, device=self._device, dtype=precision_of(self._device))
+        with within_memory(self._device):
+            self._model, self.card = load_magnet(folder, device=self._device, dtype=precision_of(self._device))
         self._read = read
 
     def generate(
@@ -95,16 +105,20 @@ class MagnetEngine:
             done += len(group)
 
     def _takes(self, group: Sequence[MagnetPrompt], report: Progress, cancelled: CancelCheck) -> Iterator[Waveform]:
-        plan, given = self._plan(group[0])
+        with within_memory(self._device):
+            plan, given = self._plan(group[0])
+        notices: list[str] = []
 
         def make(takes: Sequence[MagnetPrompt], told: Progress) -> Tensor:
-            return finite(self._model, lambda: self._tokens(takes, plan, given, told, cancelled))
+            made, again = finite(self._model, lambda: self._tokens(takes, plan, given, told, cancelled))
+            notices[:] = [SINGLE_PRECISION] if again else notices
+            return made
 
         codes = by_halves(group, make, part_of(report, 0.0, SAMPLING_SHARE), self._device)
         for place, row in enumerate(codes):
             if cancelled():
                 raise Cancelled("The request was cancelled while its audio was decoded.")
-            yield self._waveform(row[None], plan, group[place])
+            yield self._waveform(row[None], plan, group[place], tuple(notices))
             report(SAMPLING_SHARE + (1.0 - SAMPLING_SHARE) * (place + 1) / len(group))
 
     def _plan(self, prompt: MagnetPrompt) -> tuple[Layout, Tensor | None]:
@@ -167,8 +181,9 @@ class MagnetEngine:
             known[first:last] = [True] * (last - first)
         return codes, bool(held)
 
-    def _waveform(self, codes: Tensor, plan: Layout, prompt: MagnetPrompt) -> Waveform:
-        audio = self._model.decode(codes)[0].T.float().cpu().numpy()
+    def _waveform(self, codes: Tensor, plan: Layout, prompt: MagnetPrompt, notices: tuple[str, ...]) -> Waveform:
+        with within_memory(self._device):
+            audio = self._model.decode(codes)[0].T.float().cpu().numpy()
         rate, hop = self._model.config.sample_rate_hz, self._model.codec.config.hop
         first = plan.start * hop
         frames = round((prompt.duration_s + OVERLAP_S) * rate)
@@ -177,7 +192,10 @@ class MagnetEngine:
             for begin, end in plan.windows
         )
         return Waveform(
-            samples=np.ascontiguousarray(audio[first : first + frames]), sample_rate_hz=rate, windows_s=windows
+            samples=np.ascontiguousarray(audio[first : first + frames]),
+            sample_rate_hz=rate,
+            windows_s=windows,
+            notices=notices,
         )
 
 

@@ -22,6 +22,11 @@ Field = Callable[[Tensor, Tensor], Tensor]
 Watch = Callable[[float], None]
 """Told the share that is done before each evaluation; raises to stop."""
 
+
+class NotFinite(ArithmeticError):
+    """The field has a value that is no number; an adaptive solver would halve its steps for ever."""
+
+
 END_OF_DOPRI5: Final = 1.0 - 1e-5
 """Where the adaptive solver ends, as the reference has it."""
 
@@ -81,13 +86,19 @@ def ab2(field: Field, noise: Tensor, times: Sequence[float], watch: Watch = lamb
 def dopri5(field: Field, noise: Tensor, tolerance: float, watch: Watch = lambda share: None) -> Tensor:
     """The adaptive method of Dormand and Prince (order 5 with an embedded 4), by torchdiffeq.
 
-    Its steps are chosen for the whole batch together, so a take depends on its batch mates.
+    Its steps are chosen for the whole batch together, so a take depends on its batch mates. Raises ``NotFinite``.
     """
 
     def watched(t: Tensor, z: Tensor) -> Tensor:
         watch(min(1.0, float(t)))
-        return field(z, t)
+        slope = field(z, t)
+        if not torch.isfinite(slope).all():
+            raise NotFinite
+        return slope
 
     ends = torch.tensor([0.0, END_OF_DOPRI5], device=noise.device)
-    path: Tensor = torchdiffeq.odeint(watched, noise, ends, rtol=tolerance, atol=tolerance, method="dopri5")
+    options = {"dtype": torch.float32} if noise.device.type == "mps" else {}  # Apple's has no double precision
+    path: Tensor = torchdiffeq.odeint(
+        watched, noise, ends, rtol=tolerance, atol=tolerance, method="dopri5", options=options
+    )
     return path[-1]

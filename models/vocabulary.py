@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import Final
 
 NO_CHORD: Final = "N"
+UNKNOWN_CHORD: Final = "UNK"
+"""Its row was never trained: nothing may ask for it."""
 
 
 @cache

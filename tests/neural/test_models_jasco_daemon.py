@@ -92,7 +92,7 @@ def test_the_session_may_change_to_the_sketch_engine_and_back(daemon: SpawnedDae
 
 def test_a_model_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
     missing = spawned_daemon(tmp_path, "--engine", "jasco", "--model", str(tmp_path / "none"))
-    with pytest.raises(StartError, match=r"not on this machine: run sideman models pull"), missing:
+    with pytest.raises(StartError, match="is no converted model: name a folder"), missing:
         pass
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from small_checkpoints import converted_small
 
-from models.batching import choose_device
+from models.batching import SINGLE_PRECISION
 from models.checkpoints import load_jasco
 from models.errors import Cancelled, GeneratorError, ModelError
 from models.generator import JascoControls, TimedHit, TimedPitch, Waveform
@@ -71,9 +71,12 @@ def test_a_take_lasts_as_long_as_the_clip_and_a_moment_more(engine: JascoEngine)
     assert np.isfinite(waveform.samples).all()
 
 
-def test_takes_differ_and_a_seed_repeats_in_any_batch(engine: JascoEngine) -> None:
-    together = made(engine, CONTROLS, replace(CONTROLS, seed=2))
-    (alone,) = made(engine, replace(CONTROLS, seed=2))
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_takes_differ_and_a_seed_repeats_in_any_batch(engine: JascoEngine, solver: str) -> None:
+    """The adaptive solver chooses its steps for the batch, so there a take is only nearly the same."""
+    controls = replace(CONTROLS, solver=solver)
+    together = made(engine, controls, replace(controls, seed=2))
+    (alone,) = made(engine, replace(controls, seed=2))
     assert not np.allclose(together[0].samples, together[1].samples)
     np.testing.assert_allclose(together[1].samples, alone.samples, atol=1e-4)
 
@@ -165,30 +168,41 @@ def test_half_precision_stays_near_single(folder: Path, engine: JascoEngine, sol
     assert float((ours - exact).norm() / exact.norm()) < 0.01
 
 
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_numbers_that_overflow_are_made_again_in_single_precision(
-    engine: JascoEngine, monkeypatch: pytest.MonkeyPatch
+    engine: JascoEngine, monkeypatch: pytest.MonkeyPatch, solver: str
 ) -> None:
-    sample = engine._model.sample
+    """The field itself overflows; the adaptive solver must notice before it halves its steps for ever."""
     engine._model.flow.half()
     engine._model.conditioner.half()
-    calls: list[torch.dtype] = []
+    forward = engine._model.flow.forward
+    precisions: set[torch.dtype] = set()
 
-    def overflowing(controls: Controls, noise: torch.Tensor, **options: object) -> torch.Tensor:
-        calls.append(engine._model.flow.embed.weight.dtype)
-        latents = sample(controls, noise, **options)
-        return latents * float("nan") if calls[-1] == torch.float16 else latents
+    def overflowing(z: torch.Tensor, *rest: object) -> torch.Tensor:
+        precisions.add(z.dtype)
+        return forward(z, *rest) * (float("inf") if z.dtype == torch.float16 else 1.0)
 
-    monkeypatch.setattr(engine._model, "sample", overflowing)
-    assert len(made(engine, CONTROLS)) == 1
-    assert calls == [torch.float16, torch.float32]
+    monkeypatch.setattr(engine._model.flow, "forward", overflowing)
+    (waveform,) = made(engine, replace(CONTROLS, solver=solver))
+    assert waveform.notices == (SINGLE_PRECISION,)
+    assert precisions == {torch.float16, torch.float32}
+    assert engine._model.flow.embed.weight.dtype == torch.float16, "the next take is fast again"
 
 
-def test_numbers_that_are_none_in_single_precision_are_an_error(
-    engine: JascoEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sample = engine._model.sample
-    monkeypatch.setattr(engine._model, "sample", lambda *given, **options: sample(*given, **options) * float("inf"))
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_numbers_that_are_none_in_single_precision_are_an_error(engine: JascoEngine, solver: str) -> None:
+    with torch.no_grad():
+        engine._model.flow.out.weight[0, 0] = float("nan")
     with pytest.raises(GeneratorError, match="another seed"):
+        made(engine, replace(CONTROLS, solver=solver))
+
+
+def test_memory_that_ends_in_the_codec_is_said_too(engine: JascoEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(latents: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)")
+
+    monkeypatch.setattr(engine._model, "decode", full)
+    with pytest.raises(GeneratorError, match="memory of cpu: close what else uses it"):
         made(engine, CONTROLS)
 
 
@@ -205,10 +219,24 @@ def test_an_unknown_label_is_refused(engine: JascoEngine) -> None:
     refused(engine, "knows no chord 'Csus4'", chords=((0.0, "Csus4"),))
 
 
-def test_chords_past_the_end_are_ignored(engine: JascoEngine) -> None:
-    (with_them,) = made(engine, replace(CONTROLS, chords=(*CONTROLS.chords, (7.0, "nonsense"))))
-    (without,) = made(engine, CONTROLS)
-    np.testing.assert_array_equal(with_them.samples, without.samples)
+@pytest.mark.parametrize(
+    ("chord", "words"),
+    [
+        ((7.0, "C"), "C begins at 7 s, and the model's window lasts 1 s"),
+        ((1.0, "C"), "window lasts 1 s"),
+        ((-0.1, "C"), "begins at -0.1 s"),
+        ((0.001, "nonsense"), "knows no chord 'nonsense'"),
+        ((0.5, "UNK"), "knows no chord 'UNK'"),
+    ],
+    ids=["past the end", "at the end", "before the start", "on no frame", "never trained"],
+)
+def test_a_chord_that_no_frame_can_have_is_refused(engine: JascoEngine, chord: tuple[float, str], words: str) -> None:
+    refused(engine, words, chords=((0.0, "C"), chord))
+
+
+@pytest.mark.parametrize("name", ["duration_s", "all_weight", "text_weight"])
+def test_what_is_no_number_is_refused(engine: JascoEngine, name: str) -> None:
+    refused(engine, "are numbers", **{name: float("nan")})
 
 
 def test_a_description_of_ten_thousand_words_is_refused(engine: JascoEngine) -> None:
@@ -244,12 +272,6 @@ def replace_call(engine: JascoEngine, call: Callable[..., None]) -> torch.nn.Mod
             call()
 
     return Silent()
-
-
-def test_a_device_that_is_not_there_says_which_there_are() -> None:
-    assert choose_device("auto") in {"cpu", "cuda", "mps"}
-    with pytest.raises(ModelError, match="no device 'tpu'"):
-        choose_device("tpu")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from models.presets import SOLVERS, Solver
-from models.solvers import END_OF_DOPRI5, ab2, dopri5, euler, integrate, sway
+from models.solvers import NotFinite, ab2, dopri5, euler, integrate, sway
 
 SPREAD = torch.tensor([0.2, 0.5, 1.5], dtype=torch.float64)
 NOISE = torch.tensor([[[1.0, -0.5, 0.3], [0.2, 2.0, -1.0]]], dtype=torch.float64)
@@ -63,7 +63,7 @@ def test_sway_without_a_coefficient_is_even() -> None:
 
 def test_dopri5_keeps_its_tolerance_and_ends_where_the_reference_does() -> None:
     arrived = dopri5(gaussian, NOISE, 1e-8)
-    t = END_OF_DOPRI5
+    t = 1.0 - 1e-5  # the reference's end
     exact = (t**2 * SPREAD**2 + (1 - t) ** 2).sqrt() * NOISE
     assert float((arrived - exact).abs().max()) < 1e-6
 
@@ -102,3 +102,16 @@ def test_a_watch_that_raises_stops_before_the_evaluation(method: str) -> None:
     with pytest.raises(InterruptedError):
         integrate(field, NOISE, Solver(method=method, evaluations=10), watch)  # type: ignore[arg-type]
     assert asked == 3
+
+
+def test_the_adaptive_solver_stops_at_what_is_no_number() -> None:
+    asked = 0
+
+    def broken(z: Tensor, t: Tensor) -> Tensor:
+        nonlocal asked
+        asked += 1
+        return z * float("nan") if asked == 5 else z
+
+    with pytest.raises(NotFinite):
+        dopri5(broken, NOISE, 1e-5)
+    assert asked == 5
