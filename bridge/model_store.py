@@ -66,7 +66,7 @@ def kind_of(name: str, store: Path) -> Kind | None:
 
 def stored_models(store: Path) -> Iterator[tuple[Path, Card]]:
     """Every readable model in the store."""
-    for path in sorted(store.glob(f"*/{CARD_FILE}")):
+    for path in sorted(store.glob(f"[!.]*/{CARD_FILE}")):
         try:
             yield path.parent, read_card(path.parent)
         except ModelError:

@@ -12,9 +12,7 @@ A folder appears whole or not at all. ``Card`` can be read without torch.
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +28,7 @@ from models.checksums import sha256_of
 from models.codec import Codec, CodecConfig, load_exactly
 from models.convert import CODEC_PREFIX, Converted, convert_codec, convert_jasco, convert_magnet
 from models.errors import ModelError
+from models.folders import appearing_folder, require_apart
 from models.jasco import Jasco, JascoConfig
 from models.jasco import read_config as read_jasco_config
 from models.magnet import Magnet, MagnetConfig
@@ -42,7 +41,7 @@ from models.released import (
     transformers_codec_config,
     transformers_codec_state,
 )
-from models.released_names import CODEC_FILE, STATE_FILE
+from models.released_names import CODEC_FILE, CODEC_WEIGHTS_FILE, STATE_FILE
 from models.text import TextEncoder, load_text_encoder
 from models.xp_config import XpConfig
 
@@ -74,19 +73,21 @@ def convert(
     codec where the checkpoint only names one; a MAGNeT holds no copy of its codec, so that one's weights must lie
     beside. Raises ``ModelError``; then ``target`` does not exist, or is as it was.
     """
+    require_apart(target, {"checkpoint": source, "text encoder": text_encoder})
     package = read_state(source)
     xp_config = XpConfig(package.xp_config)
     kind = read_kind(xp_config)
     codec = _codec_config(source, codec_config)
     report(0.1)
     converted = _CONVERTERS[kind](package.state)
-    if not _part(converted.tensors, CODEC_PREFIX):
+    codec_apart = not _part(converted.tensors, CODEC_PREFIX)
+    if codec_apart:
         converted = _joined(converted, _separate_codec(source, codec_config))
-    tensors = {name: tensor.contiguous() for name, tensor in converted.tensors.items()}
+    tensors = _apart(converted.tensors)
     text = load_text_encoder(text_encoder, local_only=True)
     config = _build(kind, xp_config, codec, tensors, text).config
     report(0.3)
-    with _appearing(target) as folder:
+    with appearing_folder(target, CARD_FILE) as folder:
         save_file(tensors, folder / TENSORS_FILE)
         report(0.7)
         _save_text_encoder(text, text_encoder, folder / TEXT_FOLDER)
@@ -102,10 +103,7 @@ def convert(
             sound=isinstance(config, MagnetConfig) and config.sound,
             xp_config=package.xp_config,
             codec=asdict(codec),
-            sources=tuple(
-                SourceFile(name=file, bytes=(source / file).stat().st_size, sha256=sha256_of(source / file))
-                for file in (STATE_FILE, CODEC_FILE)
-            ),
+            sources=tuple(_sources(source, codec_config, text_encoder, codec_apart=codec_apart)),
             tensors_sha256=sha256_of(folder / TENSORS_FILE),
             dropped=dict(converted.dropped),
         )
@@ -166,6 +164,17 @@ def _codec_config(source: Path, codec_config: Path | None) -> CodecConfig:
     return transformers_codec_config(codec_config)
 
 
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors, each in memory of its own, as the file has them."""
+    seen: set[int] = set()
+    apart = {}
+    for name, tensor in tensors.items():
+        place = tensor.untyped_storage().data_ptr()
+        apart[name] = tensor.clone() if place in seen else tensor.contiguous()
+        seen.add(place)
+    return apart
+
+
 def _separate_codec(source: Path, codec_config: Path | None) -> Converted:
     """The codec of a checkpoint that holds none itself: from its package, or from beside ``codec_config``."""
     given = read_codec_source(source)
@@ -176,6 +185,18 @@ def _separate_codec(source: Path, codec_config: Path | None) -> Converted:
             f"The checkpoint in {source} needs the codec {given.pretrained}: give its folder with --codec."
         )
     return convert_codec(transformers_codec_state(codec_config.parent))
+
+
+def _sources(source: Path, codec_config: Path | None, text_encoder: Path, *, codec_apart: bool) -> Iterator[SourceFile]:
+    """Every file that a model is made of."""
+    paths = {file: source / file for file in (STATE_FILE, CODEC_FILE)}
+    if codec_apart and codec_config is not None and read_codec_source(source).package is None:
+        paths[f"codec/{CODEC_WEIGHTS_FILE}"] = codec_config.parent / CODEC_WEIGHTS_FILE
+    for file in ("model.safetensors", "tokenizer.json"):
+        paths[f"text/{file}"] = text_encoder / file
+    for name, path in paths.items():
+        if path.is_file():
+            yield SourceFile(name=name, bytes=path.stat().st_size, sha256=sha256_of(path))
 
 
 def _joined(first: Converted, second: Converted) -> Converted:
@@ -192,16 +213,32 @@ def _build(
             model = Jasco(read_jasco_config(config), Codec(codec), text)
         else:
             model = Magnet(read_magnet_config(config, codec), Codec(codec), text)
-    if isinstance(model, Magnet) and (codec.codebooks, codec.bins) != (model.config.codebooks, model.config.bins):
-        raise ModelError(
-            f"The model has {model.config.codebooks} codebooks of {model.config.bins}, and the codec "
-            f"{codec.codebooks} of {codec.bins}: it is another model's codec."
-        )
+    _require_its_codec(model, codec)
     model.codec.load(_part(tensors, CODEC_PREFIX))
     for name, part in model.named_children():
         if name != "codec":
             load_exactly(part, _part(tensors, f"{name}."), _PARTS[name])
     return model
+
+
+def _require_its_codec(model: Jasco | Magnet, codec: CodecConfig) -> None:
+    """See that the codec is the one that the model was trained with, by its numbers. Raises ``ModelError``."""
+    config = model.config
+    pairs: dict[str, tuple[float, float]] = {
+        "a sample rate of": (config.sample_rate_hz, codec.sample_rate_hz),
+        "channels, in number": (1, codec.channels),
+    }
+    if isinstance(config, JascoConfig):
+        pairs["latents of the size"] = (config.flow_dim, codec.dimension)
+        pairs["a frame rate of"] = (config.frame_rate_hz, codec.frame_rate_hz)
+    else:
+        pairs["codebooks, in number"] = (config.codebooks, codec.codebooks)
+        pairs["tokens in a codebook, in number"] = (config.bins, codec.bins)
+    for what, (wanted, found) in pairs.items():
+        if wanted != found:
+            raise ModelError(
+                f"The model needs {what} {wanted:g}, and the codec has {found:g}: it is another model's codec."
+            )
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -222,28 +259,6 @@ def _read_tensors(path: Path, device: str, dtype: torch.dtype) -> dict[str, Tens
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path} cannot be read ({error}): pull or convert the model again.") from error
     return tensors
-
-
-@contextlib.contextmanager
-def _appearing(target: Path) -> Iterator[Path]:
-    """A folder to write to, that is put in the place of ``target`` when all went well, and otherwise removed."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    except OSError as error:
-        raise ModelError(f"{target.parent} cannot be written: {error.strerror}.") from error
-    try:
-        yield folder
-        folder.chmod(0o755)
-        if target.exists():
-            shutil.rmtree(target)
-        folder.rename(target)
-    except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise ModelError(f"{target} could not be written: {error.strerror or error}. Nothing was kept.") from error
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def _save_text_encoder(text: TextEncoder, source: Path, target: Path) -> None:

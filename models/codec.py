@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from transformers import EncodecConfig, EncodecModel
@@ -68,7 +69,15 @@ class CodecConfig:
 
 def config_from_audiocraft(seanet: Mapping[str, Any], rvq: Mapping[str, Any], sample_rate_hz: int) -> CodecConfig:
     """The shape that an audiocraft configuration describes. Raises ``ModelError`` for one that this code has not."""
+    try:
+        return _checked(_from_audiocraft(seanet, rvq, sample_rate_hz))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"The codec's configuration lacks {error}, or holds it in another form.") from error
+
+
+def _from_audiocraft(seanet: Mapping[str, Any], rvq: Mapping[str, Any], sample_rate_hz: int) -> CodecConfig:
     _require("causal", seanet.get("causal"), False)
+    _require("trim_right_ratio", seanet.get("trim_right_ratio", 1.0), 1.0)
     _require("norm", seanet.get("norm", "weight_norm"), "weight_norm")
     _require("activation", seanet.get("activation", "ELU"), "ELU")
     _require("true_skip", seanet.get("true_skip", True), True)
@@ -94,7 +103,14 @@ def config_from_audiocraft(seanet: Mapping[str, Any], rvq: Mapping[str, Any], sa
 
 def config_from_transformers(values: Mapping[str, Any]) -> CodecConfig:
     """The shape that a transformers ``config.json`` describes; what it leaves out is transformers' default."""
-    config = EncodecConfig(**values)
+    try:
+        return _checked(_from_transformers(EncodecConfig(**values)))
+    except (TypeError, ValueError, AttributeError, StrictDataclassError) as error:
+        raise ModelError(f"The codec's configuration cannot be read: {str(error).splitlines()[0]}.") from error
+
+
+def _from_transformers(config: EncodecConfig) -> CodecConfig:
+    _require("trim_right_ratio", config.trim_right_ratio, 1.0)
     _require("use_causal_conv", config.use_causal_conv, False)
     _require("norm_type", config.norm_type, "weight_norm")
     _require("normalize", config.normalize, False)
@@ -118,6 +134,17 @@ def config_from_transformers(values: Mapping[str, Any]) -> CodecConfig:
     )
 
 
+def _checked(config: CodecConfig) -> CodecConfig:
+    """Raises ``ModelError`` unless every size is a whole number above 0."""
+    if config.pad_mode not in {"reflect", "constant"}:
+        raise ModelError(f"The codec pads with {config.pad_mode!r}, and only 'reflect' and 'constant' are known.")
+    sizes = {one.name: getattr(config, one.name) for one in fields(config) if one.name not in {"pad_mode", "ratios"}}
+    for name, size in (*sizes.items(), *(("ratios", ratio) for ratio in config.ratios or (None,))):
+        if isinstance(size, bool) or not isinstance(size, int) or size < (0 if name == "lstm_layers" else 1):
+            raise ModelError(f"The codec's configuration has {name} = {size!r}, which is no number above 0.")
+    return config
+
+
 def _require(name: str, value: object, wanted: object) -> None:
     if value is not None and value != wanted:
         raise ModelError(f"The codec has {name} = {value!r}, and only {wanted!r} is known: it is no EnCodec of Meta's.")
@@ -138,6 +165,7 @@ def folded_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
                 folded[f"{stem}weight"] = _folded(stem, named.get(f"{stem}{magnitude}"), tensor)
                 break
             if name.endswith(f".{magnitude}"):
+                _require_partner(name, f"{name.removesuffix(magnitude)}{direction}", named)
                 break
         else:
             if not _CODEBOOK_STATISTICS.search(name):
@@ -151,9 +179,20 @@ def _transformers_name(name: str) -> str:
     return name
 
 
+def _require_partner(name: str, partner: str, state: Mapping[str, Tensor]) -> None:
+    if partner not in state:
+        raise ModelError(f"The codec has {name} and no {partner}: the file is damaged.")
+
+
 def _folded(stem: str, magnitude: Tensor | None, direction: Tensor) -> Tensor:
     if magnitude is None:
         raise ModelError(f"The codec's {stem}weight has a direction and no magnitude: the file is damaged.")
+    wanted = [direction.shape[0], *[1] * (direction.dim() - 1)] if direction.dim() else []
+    if direction.dim() < 2 or not direction.numel() or list(magnitude.shape) != wanted:
+        raise ModelError(
+            f"The codec's {stem}weight has a direction of {list(direction.shape)} and a magnitude of "
+            f"{list(magnitude.shape)}: the file is damaged."
+        )
     weight: Tensor = torch._weight_norm(direction.float(), magnitude.float(), 0)
     return weight
 
@@ -240,10 +279,15 @@ def load_exactly(module: nn.Module, state: Mapping[str, Tensor], what: str) -> N
             f"{name} is {list(given[name])}, not {list(wanted[name])}"
             for name in _few(name for name in wanted.keys() & given.keys() if wanted[name] != given[name])
         ),
+        *(f"{name} holds no real numbers" for name in _few(_not_real(state))),
     ]
     if wrong:
         raise ModelError(f"The {what} does not fit its configuration: {'; '.join(wrong)}.")
     module.load_state_dict(state, strict=True, assign=True)
+
+
+def _not_real(state: Mapping[str, Tensor]) -> Iterable[str]:
+    return (name for name, tensor in state.items() if not tensor.is_floating_point())
 
 
 def _few(names: Iterable[str], most: int = 3) -> list[str]:

@@ -88,29 +88,31 @@ def read_config(config: XpConfig) -> JascoConfig:
         raise ModelError(f"This checkpoint holds the model {kind!r}, and JASCO is 'flow_matching': name a JASCO one.")
     config.need_plain_transformer()
     drums = "conditioners.self_wav.drum_latents"
-    dropped = {*config.get("attribute_dropout.symbolic", {}), *config.get("attribute_dropout.wav", {})}
-    layers, skips = int(config.need("transformer_lm.num_layers")), bool(config.get("transformer_lm.skip_connections"))
+    dropped = {*config.mapping("attribute_dropout.symbolic"), *config.mapping("attribute_dropout.wav")}
+    dim, heads = config.need_heads()
+    layers, skips = config.need_whole("transformer_lm.num_layers"), bool(config.get("transformer_lm.skip_connections"))
+    melody_dim = config.need_whole("transformer_lm.melody_dim", default=0, at_least=0)
     if skips and layers % 2:
         raise ModelError(f"The checkpoint has skip connections and {layers} layers: only an even number can have them.")
     return JascoConfig(
-        dim=config.need("transformer_lm.dim"),
-        heads=config.need("transformer_lm.num_heads"),
+        dim=dim,
+        heads=heads,
         layers=layers,
-        hidden_scale=config.get("transformer_lm.hidden_scale", 4),
-        flow_dim=config.need("transformer_lm.flow_dim"),
-        chords_dim=config.need("transformer_lm.chords_dim"),
-        drums_dim=config.need("transformer_lm.drums_dim"),
-        melody_dim=config.get("transformer_lm.melody_dim") or 0,
-        melody_rows=config.get("conditioners.melody.melody.card", 0),
-        chord_count=config.need("conditioners.chords.chords_emb.card"),
-        time_dim=config.get("transformer_lm.time_embedding_dim") or 128,
+        hidden_scale=config.need_whole("transformer_lm.hidden_scale", default=4),
+        flow_dim=config.need_whole("transformer_lm.flow_dim"),
+        chords_dim=config.need_whole("transformer_lm.chords_dim"),
+        drums_dim=config.need_whole("transformer_lm.drums_dim"),
+        melody_dim=melody_dim,
+        melody_rows=config.need_whole("conditioners.melody.melody.card") if melody_dim else 0,
+        chord_count=config.need_whole("conditioners.chords.chords_emb.card"),
+        time_dim=config.need_whole("transformer_lm.time_embedding_dim", default=128, at_least=4),
         skips=skips,
-        blur_frames=config.need(f"{drums}.blurring_factor"),
-        latent_mean=config.need("compression_model_latent_mean"),
-        latent_std=config.need("compression_model_latent_std"),
-        frame_rate_hz=float(config.need("compression_model_framerate")),
-        sample_rate_hz=config.need("sample_rate"),
-        segment_s=float(config.need("dataset.segment_duration")),
+        blur_frames=config.need_whole(f"{drums}.blurring_factor"),
+        latent_mean=config.need_number("compression_model_latent_mean"),
+        latent_std=config.need_number("compression_model_latent_std", above=0),
+        frame_rate_hz=config.need_number("compression_model_framerate", above=0),
+        sample_rate_hz=config.need_whole("sample_rate"),
+        segment_s=config.need_number("dataset.segment_duration", above=0),
         dropped_for_text=frozenset(dropped),
     )
 

@@ -66,19 +66,20 @@ def read_config(config: XpConfig, codec: CodecConfig) -> MagnetConfig:
     config.need_plain_transformer()
     if config.get("codebooks_pattern.modeling", "parallel") != "parallel":
         raise ModelError("The checkpoint shifts its codebooks: it is no MAGNeT.")
-    reach = int(config.get("transformer_lm.subcodes_context", -1))
+    dim, heads = config.need_heads()
+    reach = config.need_whole("transformer_lm.subcodes_context", default=-1, at_least=-1)
     return MagnetConfig(
-        dim=config.need("transformer_lm.dim"),
-        heads=config.need("transformer_lm.num_heads"),
-        layers=config.need("transformer_lm.num_layers"),
-        hidden_scale=config.get("transformer_lm.hidden_scale", 4),
-        codebooks=config.need("transformer_lm.n_q"),
-        bins=config.need("transformer_lm.card"),
+        dim=dim,
+        heads=heads,
+        layers=config.need_whole("transformer_lm.num_layers"),
+        hidden_scale=config.need_whole("transformer_lm.hidden_scale", default=4),
+        codebooks=config.need_whole("transformer_lm.n_q"),
+        bins=config.need_whole("transformer_lm.card"),
         reach=None if reach < 0 else reach,
-        span=config.need("masking.span_len"),
+        span=config.need_whole("masking.span_len"),
         frame_rate_hz=int(codec.frame_rate_hz),
-        sample_rate_hz=config.need("sample_rate"),
-        segment_s=float(config.need("dataset.segment_duration")),
+        sample_rate_hz=config.need_whole("sample_rate"),
+        segment_s=config.need_number("dataset.segment_duration", above=0),
         sound=config.get("solver") == "audio_magnet",
     )
 

@@ -64,18 +64,21 @@ def read_codec_source(folder: Path) -> CodecSource:
 def audiocraft_codec_config(xp_config: str) -> CodecConfig:
     """The shape of a codec by the configuration that audiocraft packed with it. Raises ``ModelError``."""
     config = XpConfig(xp_config)
-    seanet: dict[str, Any] = config.need("seanet")
+    seanet = dict(config.need_mapping("seanet"))
     for half in ("encoder", "decoder"):
-        seanet = {**seanet, **(seanet.get(half) or {})}
-    return config_from_audiocraft(seanet, config.need("rvq"), config.need("sample_rate"))
+        seanet |= config.mapping(f"seanet.{half}")
+    return config_from_audiocraft(seanet, config.need_mapping("rvq"), config.need_whole("sample_rate"))
 
 
 def transformers_codec_config(path: Path) -> CodecConfig:
     """The shape of a codec by the ``config.json`` beside its weights. Raises ``ModelError``."""
     try:
-        return config_from_transformers(json.loads(path.read_text(encoding="utf-8")))
+        values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"The codec's configuration {path} cannot be read: {error}.") from error
+    if not isinstance(values, dict):
+        raise ModelError(f"The codec's configuration {path} is no mapping: it is another file.")
+    return config_from_transformers(values)
 
 
 def transformers_codec_state(folder: Path) -> dict[str, Tensor]:
@@ -84,7 +87,9 @@ def transformers_codec_state(folder: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"The codec's weights {path} cannot be read ({error}): MAGNeT needs them too.") from error
+        raise ModelError(
+            f"The checkpoint holds no copy of its codec, and the codec's weights {path} cannot be read ({error})."
+        ) from error
 
 
 def read_kind(config: XpConfig) -> Kind:
@@ -93,6 +98,13 @@ def read_kind(config: XpConfig) -> Kind:
     if found not in _KINDS:
         raise ModelError(f"The checkpoint holds the model {found!r}; known are {' and '.join(_KINDS)}.")
     return _KINDS[found]
+
+
+def _is_plain(tensor: object) -> bool:
+    """Whether it is a dense tensor of real numbers, in no more memory than it needs."""
+    if not isinstance(tensor, Tensor) or tensor.layout != torch.strided or tensor.is_meta or tensor.is_complex():
+        return False
+    return tensor.numel() * tensor.element_size() <= max(tensor.untyped_storage().nbytes(), 1)
 
 
 def read_text_model(config: XpConfig) -> str:
@@ -113,7 +125,9 @@ def _read(folder: Path, name: str) -> dict[str, Any]:
             f"{path} holds more than tensors, or is no checkpoint, and was not opened: loading it could run code. "
             "Get the file from its publisher again."
         ) from error
-    except (RuntimeError, EOFError, OSError, zipfile.BadZipFile, ValueError, KeyError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged pickle raises whatever its next instruction does
         raise ModelError(f"{path} is cut short or damaged: get it again with sideman models pull.") from error
     if not isinstance(content, dict):
         raise ModelError(f"{path} holds no dictionary: it is no checkpoint of audiocraft.")
@@ -124,7 +138,9 @@ def _package(content: Mapping[str, Any], path: Path) -> Package:
     state, config = content.get("best_state"), content.get("xp.cfg")
     if not isinstance(state, dict) or not isinstance(config, str):
         raise ModelError(f"{path} lacks best_state or xp.cfg: it is no checkpoint of audiocraft.")
-    strangers = [name for name, tensor in state.items() if not isinstance(tensor, Tensor)]
+    strangers = [name for name, tensor in state.items() if not isinstance(name, str) or not _is_plain(tensor)]
     if strangers:
-        raise ModelError(f"{path} holds {strangers[0]}, which is no tensor: it is no checkpoint of audiocraft.")
+        raise ModelError(
+            f"{path} holds {strangers[0]!r}, which is no tensor of real numbers: it is no checkpoint of audiocraft."
+        )
     return Package(state=state, xp_config=config)

@@ -109,7 +109,7 @@ def load_t5(folder: Path | str, *, local_only: bool = False) -> T5EncoderModel:
 def load_text_encoder(folder: Path | str, *, local_only: bool = False) -> TextEncoder:
     """T5 and its tokenizer from a folder, or by the name of a repository of the Hub. Raises ``ModelError``."""
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=local_only)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=local_only, trust_remote_code=False)
         model = load_t5(folder, local_only=local_only)
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0][:200]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -59,6 +60,42 @@ class XpConfig:
         if value is None:
             raise ModelError(f"The checkpoint's configuration lacks {key}: it is of another model, or damaged.")
         return value
+
+    def need_whole(self, key: str, *, default: int | None = None, at_least: int = 1) -> int:
+        """A whole number. Raises ``ModelError`` where there is none, or it is smaller."""
+        value = self.need(key) if default is None else self.get(key, default)
+        value = default if value is None else value
+        if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
+            raise ModelError(
+                f"The checkpoint's configuration has {key} = {value!r}: it is a whole number from {at_least}."
+            )
+        return value
+
+    def need_number(self, key: str, *, above: float = -math.inf) -> float:
+        """A number. Raises ``ModelError`` where there is none, or it is not above ``above``."""
+        value = self.need(key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not above < value < math.inf:
+            more = "" if above == -math.inf else f" above {above:g}"
+            raise ModelError(f"The checkpoint's configuration has {key} = {value!r}: it is a number{more}.")
+        return float(value)
+
+    def need_mapping(self, key: str) -> Mapping[str, Any]:
+        """A mapping. Raises ``ModelError`` where there is none."""
+        value = self.need(key)
+        if not isinstance(value, dict):
+            raise ModelError(f"The checkpoint's configuration has {key} = {value!r}: it is a mapping.")
+        return value
+
+    def mapping(self, key: str) -> Mapping[str, Any]:
+        """A mapping, or none at all. Raises ``ModelError`` for anything else."""
+        return self.need_mapping(key) if self.get(key) is not None else {}
+
+    def need_heads(self) -> tuple[int, int]:
+        """The transformer's size and its heads, which share it evenly. Raises ``ModelError``."""
+        dim, heads = self.need_whole("transformer_lm.dim", at_least=4), self.need_whole("transformer_lm.num_heads")
+        if dim % heads or dim % 2:
+            raise ModelError(f"The checkpoint's configuration has {heads} heads for a size of {dim}: it is damaged.")
+        return dim, heads
 
     def need_plain_transformer(self) -> None:
         """Raises ``ModelError`` when ``transformer_lm`` asks for what the released models do not have."""

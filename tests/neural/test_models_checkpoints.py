@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import parity_set as sets
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from small_checkpoints import converted_small, copy_of
 
+from bridge.model_store import stored_models
 from models.card import CARD_FILE, TENSORS_FILE, read_card
 from models.checkpoints import check, convert, load_jasco
 from models.errors import ModelError
+from models.released import audiocraft_codec_config, read_codec_source, read_state, transformers_codec_config
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +71,9 @@ def test_the_file_keeps_the_precision_that_was_released(small: Path) -> None:
 def test_the_card_tells_origin_licence_and_what_was_dropped(small: Path) -> None:
     card = read_card(small / "converted")
     assert card.licence == "CC-BY-NC-4.0"
-    assert [source.name for source in card.sources] == ["state_dict.bin", "compression_state_dict.bin"]
+    assert [source.name for source in card.sources] == [
+        "state_dict.bin", "compression_state_dict.bin", "text/model.safetensors", "text/tokenizer.json",
+    ]  # fmt: skip
     assert all(len(source.sha256) == 64 for source in card.sources)
     assert len(card.dropped) == 12, "three statistics of each of four codebooks"
     assert set(card.dropped.values()) == {"a statistic of the codebook's training"}
@@ -90,7 +96,7 @@ def drop(name: str) -> Callable[[dict[str, Any]], None]:
     return lambda content: content["best_state"].pop(name)
 
 
-def put(name: str, tensor: object) -> Callable[[dict[str, Any]], None]:
+def put(name: object, tensor: object) -> Callable[[dict[str, Any]], None]:
     return lambda content: content["best_state"].__setitem__(name, tensor)
 
 
@@ -102,6 +108,11 @@ def configured(old: str, new: str) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+CODEC = "condition_provider.conditioners.self_wav.compression_model.model"
+MAGNITUDE, DIRECTION = (f"{CODEC}.decoder.layers.0.conv.parametrizations.weight.original{place}" for place in (0, 1))
+RATE = "sample_rate: 32000\ndora"
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -109,7 +120,31 @@ def configured(old: str, new: str) -> Callable[[dict[str, Any]], None]:
         (put("surprise.weight", torch.zeros(1)), "surprise.weight: it is of another model"),
         (put("transformer.layers.2.norm1.weight", torch.ones(32)), "layers.2.norm1.weight has no place"),
         (put("emb.weight", torch.zeros(32, 33)), r"embed.weight is \[32, 33\], not \[32, 34\]"),
-        (put("version", "1.4"), "version, which is no tensor"),
+        (put("version", "1.4"), "'version', which is no tensor of real numbers"),
+        (put(3, torch.zeros(1)), "holds 3, which is no tensor"),
+        (put("emb.weight", torch.zeros(32, 34).to_sparse()), "'emb.weight', which is no tensor"),
+        (put("emb.weight", torch.zeros(32, 34, device="meta")), "'emb.weight', which is no tensor"),
+        (put("emb.weight", torch.zeros(32, 34, dtype=torch.complex64)), "'emb.weight', which is no tensor"),
+        (put("emb.weight", torch.zeros(1).expand(10**6, 10**6)), "'emb.weight', which is no tensor"),
+        (put("emb.weight", torch.zeros(32, 34, dtype=torch.int64)), "embed.weight holds no real numbers"),
+        *((put(MAGNITUDE, torch.ones(shape)), "and a magnitude of") for shape in ((1, 1, 1), (3, 1, 1), (0,), ())),
+        (drop(DIRECTION), "and no decoder.layers.0.conv.parametrizations.weight.original1"),
+        (configured("num_heads: 4", "num_heads: 5"), "5 heads for a size of 32"),
+        (configured("num_heads: 4", "num_heads: 0"), "num_heads = 0: it is a whole number from 1"),
+        (configured("num_heads: 4", "num_heads: four"), "num_heads = 'four'"),
+        (configured("num_layers: 2", "num_layers: 2.5"), "num_layers = 2.5"),
+        (configured("hidden_scale: 4", "hidden_scale: [4]"), r"hidden_scale = \[4\]"),
+        (configured("dim: 32", "dim: -32"), "transformer_lm.dim = -32"),
+        (configured("blurring_factor: 3", "blurring_factor: 0"), "blurring_factor = 0"),
+        (configured("segment_duration: 1", "segment_duration: -1"), "segment_duration = -1: it is a number above 0"),
+        (configured("segment_duration: 1", "segment_duration: ten"), "segment_duration = 'ten'"),
+        (configured("segment_duration: 1", "segment_duration: .inf"), "segment_duration = inf"),
+        (configured("latent_std: 4.0102", "latent_std: x"), "latent_std = 'x'"),
+        (configured(RATE, "sample_rate: a\ndora"), "sample_rate = 'a'"),
+        (configured(RATE, "sample_rate: 16000\ndora"), "sample rate of 16000, and the codec has 32000"),
+        (configured("framerate: 50", "framerate: 75"), "frame rate of 75, and the codec has 50"),
+        (configured("latent_dim: 16", "latent_dim: 8"), "latents of the size 8, and the codec has 16"),
+        (configured("symbolic: {chords: 0.5}", "symbolic: 5"), "attribute_dropout.symbolic = 5: it is a mapping"),
         (drop("condition_provider.conditioners.self_wav.compression_model.model.decoder.layers.0.conv.bias"),
          "codec does not fit its configuration: decoder.layers.0.conv.bias is missing"),
         (drop("condition_provider.conditioners.self_wav.compression_model.model.decoder.layers.0.conv."
@@ -233,3 +268,153 @@ def test_a_card_of_another_version_says_so(small: Path, tmp_path: Path) -> None:
     (folder / CARD_FILE).write_text(json.dumps(card | {"format": 99}), encoding="utf-8")
     with pytest.raises(ModelError, match="another version"):
         read_card(folder)
+
+
+# Where it goes
+
+
+def test_a_new_conversion_takes_the_place_of_an_old_one(small: Path, tmp_path: Path) -> None:
+    target = copy_of(small / "converted", tmp_path / "model")
+    (target / "old").write_text("of an earlier version")
+    converted(small, target)
+    assert check(target).name == "small"
+    assert not (target / "old").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_an_empty_folder_is_taken(small: Path, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    converted(small, tmp_path / "model")
+    assert check(tmp_path / "model").name == "small"
+
+
+def test_nothing_of_the_users_is_overwritten(small: Path, tmp_path: Path) -> None:
+    song = tmp_path / "music" / "song.wav"
+    song.parent.mkdir()
+    song.write_bytes(b"a song")
+    for target in (song.parent, song):
+        with pytest.raises(ModelError, match="something else than a converted model"):
+            converted(small, target)
+    assert song.read_bytes() == b"a song"
+
+
+@pytest.mark.parametrize("place", ["released", "released/made", ".", "text", "text/made"])
+def test_a_folder_that_is_read_is_not_written(small: Path, tmp_path: Path, place: str) -> None:
+    folder = copy_of(small, tmp_path / "copy")
+    before = sorted(path.relative_to(folder) for path in folder.rglob("*"))
+    with pytest.raises(ModelError, match="name another one"):
+        converted(folder, folder / place)
+    assert sorted(path.relative_to(folder) for path in folder.rglob("*")) == before
+
+
+def test_when_the_new_model_cannot_take_its_place_the_old_one_is_back(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = copy_of(small / "converted", tmp_path / "model")
+    rename = Path.rename
+
+    def refusing(path: Path, to: Path) -> Path:
+        if path.name == "made":
+            raise PermissionError(13, "Permission denied")
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "rename", refusing)
+    with pytest.raises(ModelError, match="could not be written: Permission denied"):
+        converted(small, target)
+    assert check(target).name == "small"
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_what_a_killed_conversion_left_is_no_model_and_goes(small: Path, tmp_path: Path) -> None:
+    left, young = (tmp_path / f".model-{name}" for name in ("old", "young"))
+    for folder in (left, young):
+        copy_of(small / "converted", folder)
+    os.utime(left, (0, 0))
+    assert list(stored_models(tmp_path)) == []
+    converted(small, tmp_path / "model")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".model-young", "model"]
+
+
+# Odd files
+
+
+def test_tied_tensors_are_kept_apart(small: Path, tmp_path: Path) -> None:
+    folder = copy_of(small, tmp_path / "copy")
+    one = torch.ones(32)
+
+    def tied(content: dict[str, Any]) -> None:
+        content["best_state"]["transformer.layers.0.norm1.weight"] = one
+        content["best_state"]["transformer.layers.1.norm1.weight"] = one
+
+    repacked(folder / "released" / "state_dict.bin", tied)
+    converted(folder, tmp_path / "model")
+    assert torch.equal(load_file(tmp_path / "model" / TENSORS_FILE)["flow.layers.1.norm1.weight"], one)
+
+
+def test_no_damage_to_a_pickle_is_a_traceback(small: Path, tmp_path: Path) -> None:
+    """Bytes of the pickle inside are changed here and there; every load says so, or gives what it gave before."""
+    whole = (small / "released" / "state_dict.bin").read_bytes()
+    start = whole.index(b"best_state")
+    generator = random.Random(1)
+    copy_of(small / "released", tmp_path / "released")
+    refused = 0
+    for _ in range(150):
+        damaged = bytearray(whole)
+        for _ in range(generator.randint(1, 3)):
+            damaged[start + generator.randrange(4000)] = generator.randrange(256)
+        (tmp_path / "released" / "state_dict.bin").write_bytes(damaged)
+        try:
+            read_state(tmp_path / "released")
+        except ModelError:
+            refused += 1
+    assert refused > 20
+
+
+METAS = '"use_causal_conv": false, "normalize": false, "use_conv_shortcut": false'
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[]", "is no mapping"),
+        ('{"sampling_rate": "x"}', "cannot be read"),
+        ('{"upsampling_ratios": null}', "cannot be read|is no number"),
+        (f'{{"upsampling_ratios": [], {METAS}}}', "which is no number above 0"),
+        (f'{{"num_filters": 0, {METAS}}}', "filters = 0"),
+        ('{"use_causal_conv": true}', "use_causal_conv = True"),
+        (f'{{"pad_mode": "circular", {METAS}}}', "pads with 'circular'"),
+        ('{"trim_right_ratio": 0.5}', "trim_right_ratio = 0.5"),
+        ("{", "cannot be read"),
+    ],
+)
+def test_a_codec_that_is_none_of_metas_is_refused(small: Path, tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ModelError, match=words):
+        transformers_codec_config(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("dimension", "dimensions", "lacks 'dimension'"),
+        ("n_q: 4", "nq: 4", "lacks 'n_q'"),
+        ("causal: false", "causal: true", "causal = True"),
+        ("norm: weight_norm", "norm: time_group_norm", "time_group_norm"),
+        ("sample_rate: 16000", "sample_rate: '16k'", "sample_rate = '16k'"),
+        ("pad_mode: constant", "pad_mode: zeros", "pads with 'zeros'"),
+    ],
+)
+def test_a_packed_codec_that_is_none_of_metas_is_refused(old: str, new: str, words: str) -> None:
+    package = read_codec_source(sets.BUNDLED / "checkpoint_emulation" / "encodec_16khz_audiocraft").package
+    assert package is not None
+    text = package.xp_config
+    assert old in text
+    with pytest.raises(ModelError, match=words):
+        audiocraft_codec_config(text.replace(old, new))
+
+
+def test_the_codec_stays_in_single_precision(small: Path) -> None:
+    model, _ = load_jasco(small / "converted", dtype=torch.float16)
+    assert {tensor.dtype for tensor in model.codec.parameters()} == {torch.float32}
+    assert {tensor.dtype for tensor in model.flow.parameters()} == {torch.float16}

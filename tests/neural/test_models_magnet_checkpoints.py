@@ -128,7 +128,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused_and_leaves_nothing(
 def test_a_codec_without_weights_is_refused(tmp_path: Path) -> None:
     write_small_magnet(tmp_path)
     (tmp_path / "released" / "codec" / "model.safetensors").unlink()
-    with pytest.raises(ModelError, match="MAGNeT needs them"):
+    with pytest.raises(ModelError, match="holds no copy of its codec"):
         converted(tmp_path, tmp_path / "made")
 
 
