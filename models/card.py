@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,26 @@ class SourceFile(_Frozen):
     name: str
     bytes: int
     sha256: str
+
+
+class CodecShape(_Frozen):
+    """The fields of ``models.codec.CodecConfig``, which says what they mean."""
+
+    sample_rate_hz: int
+    channels: int
+    dimension: int
+    filters: int
+    ratios: tuple[int, ...]
+    kernel_size: int
+    last_kernel_size: int
+    residual_kernel_size: int
+    residual_layers: int
+    dilation_base: int
+    compress: int
+    lstm_layers: int
+    pad_mode: str
+    codebooks: int
+    bins: int
 
 
 class Card(_Frozen):
@@ -64,10 +85,18 @@ def read_card(folder: Path) -> Card:
         raise ModelError(
             f"{folder} is no converted model: it lacks {' and '.join(missing)}. Run sideman models pull or convert."
         )
+    unreadable = f"{path} cannot be read: pull or convert the model again."
     try:
-        card = Card.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
-        raise ModelError(f"{path} cannot be read: pull or convert the model again.") from error
-    if card.format != CARD_FORMAT:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(unreadable) from error
+    if not isinstance(values, dict):
+        raise ModelError(unreadable)
+    if values.get("format") != CARD_FORMAT:
         raise ModelError(f"{folder} was converted by another version of Sideman: pull or convert it again.")
+    try:
+        card = Card.model_validate(values)
+        CodecShape.model_validate(card.codec)
+    except ValidationError as error:
+        raise ModelError(unreadable) from error
     return card

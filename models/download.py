@@ -6,10 +6,12 @@ file that is kept: ``NAME.ETAG.part`` beside the file that it becomes.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from filelock import FileLock
 from huggingface_hub import get_hf_file_metadata, hf_hub_url
@@ -42,21 +44,42 @@ def download(
     path = folder / name
     part = folder / f"{name}.{etag[:64]}.part"
     folder.mkdir(parents=True, exist_ok=True)
+    mark = folder / f"{name}.etag"
     with FileLock(folder / f"{name}.lock"):
-        if path.is_file() and path.stat().st_size == facts.size:
+        if path.is_file() and path.stat().st_size == facts.size and _said(mark) == etag:
             return path
-        _complete(facts.location, part, facts.size, report)
+        _complete(facts.location, part, facts.size, report, headers=_headers_for(url, facts.location))
         if _SHA256.fullmatch(etag) and sha256_of(part) != etag:
             part.unlink()
             raise ModelError(f"{name} of {repository} did not come as it was published: pull it again.")
+        mark.write_text(etag, encoding="utf-8")
         part.replace(path)
     return path
 
 
-def _complete(url: str, part: Path, size: int | None, report: Callable[[float], None]) -> None:
-    """Get what is missing of a file."""
+def _said(mark: Path) -> str | None:
+    """The version of the file that lies there; None where that is not known."""
+    return mark.read_text(encoding="utf-8") if mark.is_file() else None
+
+
+def _headers_for(url: str, location: str) -> dict[str, str]:
+    """The client's headers; the token goes to the Hub alone, and not to the host that it keeps its files on."""
+    headers: dict[str, str] = build_hf_headers()
+    if urlsplit(location).netloc != urlsplit(url).netloc:
+        headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+    return headers
+
+
+def _complete(
+    url: str, part: Path, size: int | None, report: Callable[[float], None], *, headers: dict[str, str]
+) -> None:
+    """Get what is missing of a file; what is longer than the file can be is begun anew."""
     with part.open("ab") as file:
-        there = file.tell()
+        if size is not None and file.tell() > size:
+            file.truncate(0)
+        there = file.seek(0, os.SEEK_END)
+        if there == size:
+            return
 
         class Bar(tqdm):  # type: ignore[misc]
             """The bar that ``http_get`` asks for: it draws nothing and passes on what came."""
@@ -75,7 +98,7 @@ def _complete(url: str, part: Path, size: int | None, report: Callable[[float], 
             url,
             file,
             resume_size=there,
-            headers=build_hf_headers(),
+            headers=headers,
             expected_size=size,
             tqdm_class=Bar,
         )

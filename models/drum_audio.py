@@ -41,7 +41,12 @@ def _isolated(audio: Samples, rate: int) -> tuple[Samples, int]:
             "Isolating drums needs Demucs, which is not installed: pip install 'sideman[demucs]', or give a file that "
             "holds nothing but drums."
         ) from error
-    model = pretrained.get_model(_SEPARATOR)
+    try:
+        model = pretrained.get_model(_SEPARATOR)
+    except Exception as error:  # whatever its download, its cache and its pickle raise
+        raise ModelError(
+            f"Demucs cannot load its model {_SEPARATOR} ({error}): it is downloaded when first used."
+        ) from error
     stereo = np.broadcast_to(audio, (len(audio), 2)) if audio.shape[1] == 1 else audio[:, :2]
     at_rate = soxr.resample(np.ascontiguousarray(stereo), rate, model.samplerate, quality=soxr.HQ)
     mix = torch.from_numpy(at_rate.astype(np.float32).T)

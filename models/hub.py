@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
+from filelock import FileLock, Timeout
 from huggingface_hub import HfApi
 from huggingface_hub.errors import (
     EntryNotFoundError,
@@ -22,7 +24,7 @@ from huggingface_hub.errors import (
 )
 
 from models.card import Card
-from models.catalogue import Kind, find_release, nearest_release
+from models.catalogue import Kind, Release, find_release, nearest_release
 from models.download import download
 from models.errors import ModelError
 from models.released_names import CODEC_FILE, CODEC_WEIGHTS_FILE, STATE_FILE
@@ -37,7 +39,7 @@ def pull(
 ) -> Card:
     """Download a release by short name or repository, and put it, converted, into the folder ``target``.
 
-    ``downloads`` holds what is on its way; it is emptied once the model is converted, or found unfit. ``report``
+    ``downloads`` holds what is on its way; a model's part goes once it is converted, or found unfit. ``report``
     is told the share that is done and the step. Raises ``ModelError``; then ``target`` is as it was.
     """
     release = find_release(name)
@@ -49,42 +51,82 @@ def pull(
             "sideman models list names them all; OWNER/NAME is a repository of the Hub."
         )
     folder = downloads / repository.replace("/", "--")
+    with _alone(downloads):
+        return _pulled(release or name, repository, folder, target, report)
+
+
+@contextlib.contextmanager
+def _alone(downloads: Path) -> Iterator[None]:
+    """One pull at a time: models share their codec and text encoder. Raises ``ModelError`` where one is under way."""
+    downloads.mkdir(parents=True, exist_ok=True)
     try:
+        with FileLock(downloads / "pull.lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise ModelError("Another model is being pulled: wait for it to end, then pull this one.") from error
+
+
+def _pulled(
+    wanted: Release | str, repository: str, folder: Path, target: Path, report: Callable[[float, str], None]
+) -> Card:
+    """Download, convert, and remove what was downloaded; it is kept where a second try could go on with it.
+
+    ``wanted`` is the release, or the name of one that the table does not have.
+    """
+    downloads = folder.parent
+    release = wanted if isinstance(wanted, Release) else None
+    with _explaining(repository):
         report(0.0, f"Asking for {repository}")
         revision = HfApi().model_info(repository).sha or ""
         for start, size, file in ((0.0, 0.02, CODEC_FILE), (0.02, 0.6, STATE_FILE)):
             told = _steps(report, f"Downloading {file}", start, size)
             download(repository, file, folder, revision=revision, report=told)
-    except Exception as error:
-        raise _explained(error, repository) from error
-    try:
+    with _removed_when_unfit(folder):
         codec, text_model, kind = _needs(folder)
-    except ModelError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    try:
-        codec_config = _codec(codec, downloads, weights=kind == "magnet") if codec else None
-    except Exception as error:
-        raise _explained(error, codec or "") from error
-    text = local_text_encoder(text_model, downloads, _steps(report, "Downloading the text encoder", 0.62, 0.18))
+    parts = [folder]
+    codec_config = None
+    if codec:
+        codec_config = _codec(codec, downloads, weights=kind == "magnet")
+        parts.append(codec_config.parent)
+    text = _text_encoder(text_model, downloads, _steps(report, "Downloading the text encoder", 0.62, 0.18))
+    parts.append(text)
     from models.checkpoints import convert  # noqa: PLC0415  torch is loaded when there is something to convert
 
-    try:
+    with _removed_when_unfit(folder):
         card = convert(
             folder,
             target,
             text_encoder=text,
             codec_config=codec_config,
-            name=release.name if release else name,
+            name=wanted.name if isinstance(wanted, Release) else wanted,
             repository=repository,
             revision=revision,
             licence=release.licence if release else "unknown",
             report=_steps(report, "Converting", 0.8, 0.2),
         )
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    shutil.rmtree(downloads, ignore_errors=True)
+    for part in parts:
+        shutil.rmtree(part, ignore_errors=True)
     return card
+
+
+@contextlib.contextmanager
+def _removed_when_unfit(folder: Path) -> Iterator[None]:
+    """Remove a download that was found unfit; where the disk or the user stopped the work, it is kept."""
+    try:
+        yield
+    except ModelError as error:
+        if not isinstance(error.__cause__, OSError):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+@contextlib.contextmanager
+def _explaining(repository: str) -> Iterator[None]:
+    """Turn the failures of the Hub and of the disk into a ``ModelError``."""
+    try:
+        yield
+    except Exception as error:
+        raise _explained(error, repository) from error
 
 
 def _needs(folder: Path) -> tuple[str | None, str, Kind]:
@@ -97,11 +139,12 @@ def _needs(folder: Path) -> tuple[str | None, str, Kind]:
 
 
 def _codec(repository: str, downloads: Path, *, weights: bool) -> Path:
-    """The ``config.json`` of a codec, its weights beside it where they are wanted."""
+    """The ``config.json`` of a codec, its weights beside it where they are wanted. Raises ``ModelError``."""
     folder = downloads / repository.replace("/", "--")
-    if weights:
-        download(repository, CODEC_WEIGHTS_FILE, folder)
-    return download(repository, "config.json", folder)
+    with _explaining(repository):
+        if weights:
+            download(repository, CODEC_WEIGHTS_FILE, folder)
+        return download(repository, "config.json", folder)
 
 
 def _steps(report: Callable[[float, str], None], step: str, start: float, size: float) -> Callable[[float], None]:
@@ -112,17 +155,20 @@ def _steps(report: Callable[[float, str], None], step: str, start: float, size: 
 
 def local_text_encoder(name: str, downloads: Path, report: Callable[[float], None] = lambda share: None) -> Path:
     """The folder of a text encoder: ``name`` itself, or what the Hub has under that. Raises ``ModelError``."""
-    if Path(name).is_dir():
-        return Path(name)
+    return Path(name) if Path(name).is_dir() else _text_encoder(name, downloads, report)
+
+
+def _text_encoder(name: str, downloads: Path, report: Callable[[float], None]) -> Path:
+    """What the Hub has of a text encoder. A checkpoint names it, so it is never taken for a folder that lies here."""
     repository = _TEXT_REPOSITORIES.get(name, name)
+    if repository.count("/") != 1:
+        raise ModelError(f"The checkpoint names the text encoder {name!r}, which is no repository of the Hub.")
     folder = downloads / repository.replace("/", "--")
-    try:
+    with _explaining(repository):
         for file in _TEXT_FILES:
             download(repository, file, folder, report=report if file.endswith(".safetensors") else lambda share: None)
         with contextlib.suppress(EntryNotFoundError):
             download(repository, _TOKENIZER_OPTIONS, folder)
-    except Exception as error:
-        raise _explained(error, repository) from error
     return folder
 
 
@@ -145,13 +191,15 @@ def _explained(error: Exception, repository: str) -> Exception:
         case LocalEntryNotFoundError() | ConnectionError():
             text = f"The Hub cannot be reached ({_first_line(error)}). What came so far is kept; try again."
         case EntryNotFoundError():
-            text = f"{repository} has no {STATE_FILE} and {CODEC_FILE}: it is no checkpoint of audiocraft."
+            text = f"{repository} lacks a file that is needed ({_file_of(error)}): it is another kind of model."
         case HfHubHTTPError() | HFValidationError():
             text = f"The Hub did not give {repository}: {_first_line(error)}."
         case _ if type(error).__module__.startswith("httpx"):
             text = f"The Hub cannot be reached ({_first_line(error)}). What came so far is kept; try again."
-        case OSError():
+        case OSError() if error.errno is not None:
             text = f"{repository} could not be stored: {error.strerror or error}."
+        case OSError():
+            text = f"{repository} did not come whole ({_first_line(error)}): pull it again."
         case _:
             return error
     return ModelError(text)
@@ -159,3 +207,9 @@ def _explained(error: Exception, repository: str) -> Exception:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+
+
+def _file_of(error: EntryNotFoundError) -> str:
+    """The file that the Hub was asked for."""
+    response = getattr(error, "response", None)
+    return unquote(str(response.request.url).rsplit("/", maxsplit=1)[-1]) if response is not None else "unnamed"

@@ -79,7 +79,11 @@ def codec_variants(root: Path) -> list[str]:
 
 def codec_states(root: Path, variant: str) -> list[str]:
     """The files that hold a variant's weights, under one naming or another."""
-    return sorted(path.name for path in (root / "encodec_tiny" / variant).glob("*state_dict.safetensors"))
+    folder = root / "encodec_tiny" / variant
+    found = sorted(path.name for path in folder.glob("*state_dict.safetensors"))
+    wanted = {"state_dict.safetensors", *(["hf_state_dict.safetensors"] * (folder / "hf_config.json").exists())}
+    assert wanted <= set(found), f"{folder} lacks {wanted - set(found)}"
+    return found
 
 
 def codec_cases(root: Path, variant: str) -> list[str]:

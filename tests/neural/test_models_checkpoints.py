@@ -7,6 +7,7 @@ import os
 import pickle
 import random
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from safetensors.torch import load_file, save_file
 from small_checkpoints import converted_small, copy_of
 
 from bridge.model_store import stored_models
-from models.card import CARD_FILE, TENSORS_FILE, read_card
+from models.card import CARD_FILE, TENSORS_FILE, CodecShape, read_card
 from models.checkpoints import check, convert, load_jasco
+from models.codec import CodecConfig
 from models.errors import ModelError
 from models.released import audiocraft_codec_config, read_codec_source, read_state, transformers_codec_config
 
@@ -265,9 +267,22 @@ def test_a_truncated_converted_file_is_no_traceback(small: Path, tmp_path: Path)
 def test_a_card_of_another_version_says_so(small: Path, tmp_path: Path) -> None:
     folder = copy_of(small / "converted", tmp_path / "model")
     card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
-    (folder / CARD_FILE).write_text(json.dumps(card | {"format": 99}), encoding="utf-8")
+    (folder / CARD_FILE).write_text(json.dumps(card | {"format": 99, "new": 1}), encoding="utf-8")
     with pytest.raises(ModelError, match="another version"):
         read_card(folder)
+
+
+@pytest.mark.parametrize("change", [{"codec": {}}, {"codec": None}, {"surprise": 1}, {"segment_s": "ten"}])
+def test_a_card_that_was_edited_says_what_to_do(small: Path, tmp_path: Path, change: dict[str, object]) -> None:
+    folder = copy_of(small / "converted", tmp_path / "model")
+    card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
+    (folder / CARD_FILE).write_text(json.dumps(card | change), encoding="utf-8")
+    with pytest.raises(ModelError, match="pull or convert the model again"):
+        load_jasco(folder)
+
+
+def test_the_card_knows_the_fields_of_a_codec() -> None:
+    assert set(CodecShape.model_fields) == {one.name for one in fields(CodecConfig)}
 
 
 # Where it goes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hub_server import COMMIT, Hub, hub_server
 from small_checkpoints import write_small
 
@@ -153,7 +155,7 @@ def test_a_repository_without_a_checkpoint_says_so(hub: Hub, tmp_path: Path, rel
     hub.repositories["someone/empty"] = empty
     pulled = models(hub, tmp_path, "pull", "someone/empty")
     assert pulled.returncode == 1
-    assert "no checkpoint of audiocraft" in pulled.stderr
+    assert "someone/empty lacks a file that is needed (compression_state_dict.bin)" in pulled.stderr
 
 
 def test_a_hub_that_cannot_be_reached_says_so(released: Path, tmp_path: Path) -> None:
@@ -162,6 +164,115 @@ def test_a_hub_that_cannot_be_reached_says_so(released: Path, tmp_path: Path) ->
     assert pulled.returncode == 1
     assert "cannot be reached" in pulled.stderr
     assert "Traceback" not in pulled.stderr
+
+
+def test_bytes_that_are_not_what_was_published_are_not_kept(hub: Hub, tmp_path: Path) -> None:
+    hub.changed = {"state_dict.bin"}
+    pulled = models(hub, tmp_path, "pull", "jasco-400M")
+    assert pulled.returncode == 1
+    assert "did not come as it was published" in pulled.stderr
+    assert not list(stored(tmp_path).rglob("state_dict.bin*[!k]"))
+    hub.changed = set()
+    assert models(hub, tmp_path, "pull", "jasco-400M").returncode == 0
+
+
+def test_the_token_does_not_go_where_the_files_are(hub: Hub, tmp_path: Path) -> None:
+    """The Hub answers with the address of a file elsewhere, as the real one does for large files."""
+    with hub_server(Hub(repositories=hub.repositories)) as files:
+        hub.elsewhere, hub.gated, hub.token = files.endpoint, {REPOSITORY}, "hf_right"
+        pulled = models(hub, tmp_path, "pull", "jasco-400M", HF_TOKEN="hf_right")
+        assert pulled.returncode == 0, pulled.stderr
+        assert len(files.tokens) >= 5
+        assert set(files.tokens) == {""}
+    assert models(hub, tmp_path, "check", "jasco-400M").returncode == 0
+
+
+def test_the_token_goes_to_the_hub_itself(hub: Hub, tmp_path: Path) -> None:
+    hub.gated, hub.token = {REPOSITORY}, "hf_right"
+    assert models(hub, tmp_path, "pull", "jasco-400M", HF_TOKEN="hf_right").returncode == 0
+    assert "Bearer hf_right" in hub.tokens
+
+
+def test_a_file_of_another_version_is_downloaded_again(hub: Hub, tmp_path: Path) -> None:
+    """Of the right size is not enough."""
+    folder = stored(tmp_path) / ".downloads" / REPOSITORY.replace("/", "--")
+    folder.mkdir(parents=True)
+    size = (hub.repositories[REPOSITORY] / "compression_state_dict.bin").stat().st_size
+    (folder / "compression_state_dict.bin").write_bytes(b"x" * size)
+    (folder / "compression_state_dict.bin.etag").write_text("of an older one")
+    pulled = models(hub, tmp_path, "pull", "jasco-400M")
+    assert pulled.returncode == 0, pulled.stderr
+
+
+def test_a_part_that_is_too_long_is_begun_anew(hub: Hub, tmp_path: Path) -> None:
+    path = hub.repositories[REPOSITORY] / "compression_state_dict.bin"
+    folder = stored(tmp_path) / ".downloads" / REPOSITORY.replace("/", "--")
+    folder.mkdir(parents=True)
+    etag = hashlib.sha256(path.read_bytes()).hexdigest()
+    (folder / f"compression_state_dict.bin.{etag}.part").write_bytes(bytes(path.stat().st_size + 1))
+    pulled = models(hub, tmp_path, "pull", "jasco-400M")
+    assert pulled.returncode == 0, pulled.stderr
+
+
+def test_what_another_model_has_downloaded_stays(hub: Hub, tmp_path: Path) -> None:
+    other = stored(tmp_path) / ".downloads" / "facebook--other" / "state_dict.bin.1.part"
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"half of it")
+    assert models(hub, tmp_path, "pull", "jasco-400M").returncode == 0
+    assert other.read_bytes() == b"half of it"
+    assert sorted(path.name for path in other.parent.parent.iterdir()) == ["facebook--other", "pull.lock"]
+
+
+def test_two_pulls_at_once_are_one_too_many(hub: Hub, tmp_path: Path) -> None:
+    folder = stored(tmp_path) / ".downloads"
+    folder.mkdir(parents=True)
+    with FileLock(folder / "pull.lock"):
+        pulled = models(hub, tmp_path, "pull", "jasco-400M")
+    assert pulled.returncode == 1
+    assert "Another model is being pulled" in pulled.stderr
+
+
+@pytest.mark.parametrize("missing", ["tokenizer.json", "model.safetensors"])
+def test_a_missing_file_of_the_text_encoder_is_named_and_the_download_is_kept(
+    hub: Hub, tmp_path: Path, missing: str
+) -> None:
+    text = Path(shutil.copytree(hub.repositories["google-t5/t5-base"], tmp_path / "text"))
+    (text / missing).unlink()
+    hub.repositories["google-t5/t5-base"] = text
+    pulled = models(hub, tmp_path, "pull", "jasco-400M")
+    assert pulled.returncode == 1
+    assert f"google-t5/t5-base lacks a file that is needed ({missing})" in pulled.stderr
+    assert list(stored(tmp_path).rglob("state_dict.bin")), "a second try has it already"
+
+
+def test_a_folder_that_happens_to_be_called_like_a_text_encoder_is_not_used(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "t5-base").mkdir()
+    (tmp_path / "t5-base" / "diary.txt").write_text("private")
+    monkeypatch.chdir(tmp_path)
+    pulled = models(hub, tmp_path, "pull", "jasco-400M")
+    assert pulled.returncode == 0, pulled.stderr
+    assert not list(stored(tmp_path).rglob("diary.txt"))
+
+
+def test_a_full_disk_keeps_what_came(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Conversion writes the last gigabytes; what was downloaded is not thrown away for it."""
+    for name, value in environment(hub, tmp_path).items():
+        monkeypatch.setenv(name, value)
+    code = (
+        "import models.checkpoints as c\n"
+        "def full(*given): raise OSError(28, 'No space left on device')\n"
+        "c.save_file = full\n"
+        "from bridge.cli import main\n"
+        "import sys; sys.argv = ['sideman', 'models', 'pull', 'jasco-400M']\n"
+        "main()\n"
+    )
+    ran = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 1
+    assert "No space left" in ran.stderr
+    assert list(stored(tmp_path).rglob("state_dict.bin"))
+    assert not list(stored(tmp_path).glob("[!.]*"))
 
 
 def test_a_damaged_download_leaves_nothing_in_the_store(hub: Hub, tmp_path: Path, released: Path) -> None:

@@ -37,6 +37,7 @@ EULER_ABS = 2e-4
 DOPRI5_ABS = 1e-3
 EVALUATIONS = 6
 AUDIO_ABS = 1e-4
+AUDIO_OF_MAX = 1e-5
 FIELD_TIMES = {"t0": 0.0, "t037": 0.37, "t1": 0.99999}
 
 
@@ -147,6 +148,10 @@ def test_temporal_conditions_are_the_same(run: sets.Run) -> None:
         assert torch.equal(torch.ones(rows.shape[:2]), run[f"mask.{name}"]), "no frame of a condition is masked"
 
 
+def audio_close(ours: Tensor, theirs: Tensor) -> None:
+    assert error(ours, theirs) <= min(AUDIO_ABS, max(1e-6, AUDIO_OF_MAX * float(theirs.abs().max())))
+
+
 @torch.inference_mode()
 def test_chords_and_drums_reach_every_term_alike(run: sets.Run) -> None:
     model, controls = run.model, run.controls
@@ -168,7 +173,8 @@ def test_the_field_is_the_same_term_by_term_and_guided(run: sets.Run) -> None:
         if f"vf.{name}.raw" in run:
             forward_close(raw, run[f"vf.{name}.raw"])
         assert error(combined(raw, run.terms), run[f"vf.{name}.combined"]) <= FIELD_ABS
-    assert "vf.t037.raw" in run, "a run has raw fields at 0.37 at the least"
+    needed = FIELD_TIMES if run.index == 0 else ("t037",)
+    assert all(f"vf.{name}.raw" in run for name in needed), "the first run has raw fields at every time"
 
 
 @torch.inference_mode()
@@ -193,7 +199,7 @@ def test_dopri5_arrives_at_the_same_latents_and_audio(run: sets.Run) -> None:
         assert asked == pytest.approx(run.facts["dopri5_t_evals"], abs=5e-2)
     if "audio_from_dopri5_item0" in run:
         theirs = run["audio_from_dopri5_item0"]
-        assert error(run.model.decode(run["dopri5"])[:1], theirs) <= AUDIO_ABS
+        audio_close(run.model.decode(run["dopri5"])[:1], theirs)
 
 
 @torch.inference_mode()
@@ -257,5 +263,5 @@ def test_a_half_precision_checkpoint_brings_its_own_codec(parity: Path, half_pre
         assert error(rows, numbers[f"cond.{name}"]) <= CONDITION_ABS
     latents = euler(model.field(given, terms), numbers["z_0"], facts["euler_steps"])
     assert error(latents, numbers["euler"]) <= EULER_ABS
-    assert error(model.decode(numbers["euler"]), numbers["audio"]) <= AUDIO_ABS
+    audio_close(model.decode(numbers["euler"]), numbers["audio"])
     assert facts["audio_maxdiff_if_the_original_codec_is_used"] > 10 * AUDIO_ABS
