@@ -15,7 +15,7 @@ from bridge.conditioning import AudioFormat
 from bridge.engines import JASCO, MAGNET, require_engine
 from bridge.errors import ConfigError, SidemanError
 from bridge.hosts import require_host
-from bridge.model_store import default_store, kind_of
+from bridge.model_store import default_store, find_model, kind_of
 from bridge.neural_config import JascoConfig, MagnetConfig, Section
 
 DEFAULT_PORT: Final = 9130
@@ -134,9 +134,13 @@ def load_config(path: Path | None, overrides: Mapping[str, Mapping[str, object]]
 def with_model(config: Config, name: str, engine: str | None) -> Config:
     """The configuration with another model, in the section of its kind; ``engine`` is one that was asked for by name.
 
-    Without one the model's own engine plays. Raises ``ConfigError`` for a model of another engine's.
+    Without one the model's own engine plays. Raises ``ConfigError`` for a model of another engine's, and
+    ``ModelError`` for one that nobody knows.
     """
-    kind = kind_of(name, config.engine.models) or engine or config.engine.name
+    kind = kind_of(name, config.engine.models) or engine
+    if kind is None:
+        find_model(name, config.engine.models)
+        kind = config.engine.name
     if kind not in {JASCO, MAGNET}:
         raise ConfigError(f"The engine {kind} plays no model: say --engine {JASCO} or --engine {MAGNET} with --model.")
     if engine and engine != kind:

@@ -78,11 +78,11 @@ def model_lines(store: Path) -> Iterator[str]:
     here = {path.name: card for path, card in stored_models(store)}
     for release in RELEASES.values():
         state = "on this machine" if release.name in here else f"sideman models pull {release.name}"
-        yield f"{release.name:18} {release.summary:38} {release.licence:14} {state}"
+        yield f"{release.name:20} {release.summary:38} {release.licence:14} {state}"
     for name, codec in ECDC_CODECS.items():
         there = (codec_folder(store) / codec.weights).is_file()
         state = "on this machine" if there else f"sideman models pull {name}"
-        yield f"{name:18} {'codec of .ecdc files':38} {'CC-BY-NC-4.0':14} {state}"
+        yield f"{name:20} {'codec of .ecdc files':38} {'CC-BY-NC-4.0':14} {state}"
     for name, card in here.items():
         if name not in RELEASES:
-            yield f"{name:18} {card.segment_s:g} s at a time{'':22} {card.licence:14} on this machine"
+            yield f"{name:20} {card.segment_s:g} s at a time{'':22} {card.licence:14} on this machine"

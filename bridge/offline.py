@@ -92,6 +92,8 @@ def render(options: RenderOptions, config: Config, report: Callable[[float], Non
     """Render the file into ``options.out``. ``report`` is told the share that is done. Raises ``SidemanError``."""
     if options.drum_track and config.engine.name != JASCO:
         raise RequestError(f"A drum track is for the engine jasco; {config.engine.name} does not hear it.")
+    if options.given and config.engine.name != MAGNET:
+        raise RequestError(f"The engine magnet goes on from audio; {config.engine.name} does not.")
     for path in (options.drum_track, options.given.path if options.given else None):
         if path and not path.is_file():
             raise RequestError(f"There is no audio file {path}.")

@@ -114,7 +114,9 @@ def convert_file(
             return
         audio, rate = soundfile.read(source, dtype="float32", always_2d=True)
     except (OSError, TypeError, soundfile.SoundFileError) as error:
-        raise ModelError(f"{source if not unpack else target} is no audio file that can be used: {error}.") from error
+        raise ModelError(
+            f"{source if not unpack else target} is no audio file that can be used: {str(error).rstrip('.')}."
+        ) from error
     write_ecdc(target, audio, rate, folder, codec=ECDC_CODECS[codec], bitrate_kbps=bitrate_kbps)
 
 

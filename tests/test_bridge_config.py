@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.config import Config, load_config, parse_address
-from bridge.errors import ConfigError
+from bridge.config import Config, load_config, parse_address, with_model
+from bridge.errors import ConfigError, SidemanError
 from models.presets import DECODINGS
 
 PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
@@ -114,3 +114,25 @@ def test_what_the_command_line_got_wrong_is_not_blamed_on_a_file() -> None:
 
 def test_the_daemon_listens_on_loopback_unless_told_otherwise() -> None:
     assert Config().osc.host == "127.0.0.1"
+
+
+def test_a_model_chooses_its_engine_and_its_section() -> None:
+    config = with_model(Config(), "magnet-medium-30secs", None)
+    assert (config.engine.name, config.magnet.model, config.jasco.model) == (
+        "magnet", "magnet-medium-30secs", "jasco-400M",
+    )  # fmt: skip
+    assert with_model(Config(), "facebook/jasco-chords-drums-1B", "jasco").jasco.model.endswith("1B")
+
+
+@pytest.mark.parametrize(
+    ("name", "engine", "words"),
+    [
+        ("jasco-400M", "magnet", "say --engine jasco"),
+        ("jasco-400M", "sketch", "sketch was asked for"),
+        ("jasco-40M", None, "did you mean jasco-400M"),
+        ("./nowhere", None, "is no converted model"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused(name: str, engine: str | None, words: str) -> None:
+    with pytest.raises(SidemanError, match=words):
+        with_model(Config(), name, engine)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from models.codec import Codec
 from models.errors import ModelError
 from models.layers import BAND_BLOCK, Band
 from models.magnet import (
@@ -24,6 +25,7 @@ from models.magnet import (
     Magnet,
     Step,
     Told,
+    _Filling,
     choose_by_seed,
     drawn,
     masked_anywhere,
@@ -308,6 +310,24 @@ def test_a_prompt_of_almost_everything_works(model: Magnet) -> None:
     codes = torch.randint(0, model.config.bins, (1, 4, 48), generator=torch.Generator().manual_seed(2))
     made = model.generate(["rock"], 50, QUICK, choose_by_seed([1]), kept=Kept(codes=codes, frames=(True,) * 48))
     assert torch.equal(made, codes)
+
+
+@pytest.mark.parametrize("name", DECODINGS)
+def test_the_loop_looks_at_no_number_on_the_device(model: Magnet, name: str) -> None:
+    """On the meta device there are none, so whatever waits for one fails."""
+    with torch.device("meta"):
+        empty = Magnet(model.config, Codec(model.codec.config), model.text_encoder)
+    text = empty.tokens.hear(torch.empty(2, 5, model.config.dim, device="meta"))
+    held = Kept(codes=torch.zeros(1, 4, 7, dtype=torch.long, device="meta"), frames=(True,) * 7)
+
+    def choose(probabilities: Tensor) -> Tensor:
+        return torch.empty(probabilities.shape[:2], dtype=torch.long, device="meta")
+
+    filling = _Filling(empty, text, 60, decoding=DECODINGS[name], choose=choose, kept=held, watch=lambda told: None)
+    with torch.inference_mode():
+        for stage in range(4):
+            filling.fill(stage)
+    assert filling.codes.is_meta
 
 
 def test_the_share_of_masks_is_a_cosine() -> None:

@@ -194,6 +194,12 @@ def test_render_goes_on_from_a_file(model: Path, tmp_path: Path) -> None:
         assert ran.returncode == 0, ran.stderr
         (clip,) = json.loads(ran.stdout)["clips"]
         assert receipt_of(Path(clip["path"]))["given_audio"].startswith(told)
+    sketch = [one for one in base if one not in {"--model", str(model)}] + ["--engine", "sketch"]
+    refused = subprocess.run(
+        [*sketch, "--continue", str(tmp_path / "loop.wav")], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert refused.returncode == 1
+    assert "magnet goes on from audio; sketch does not" in refused.stderr
     wrong = subprocess.run([*base, "--beats", "0:1"], capture_output=True, text=True, timeout=60, check=False)
     assert wrong.returncode == 2
     assert "belong together" in wrong.stderr
