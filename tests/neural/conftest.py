@@ -28,6 +28,7 @@ CASES: dict[str, tuple[Callable[[Path], Iterable[Any]], Callable[[Any], str]]] =
     "half_precision": (sets.half_precision, str),
     "packed_codec": (sets.packed_codecs, str),
     "magnet_variant": (sets.magnet_variants, str),
+    "magnet_api": (sets.magnet_apis, str),
     "magnet_run": (sets.magnet_runs, str),
     "magnet_manifest": (
         lambda root: [*sets.manifests(root, "magnet"), *sets.manifests(root, "audio-magnet")],

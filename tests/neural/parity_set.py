@@ -37,6 +37,7 @@ from models.text import TextEncoder, load_t5
 from models.xp_config import XpConfig
 
 BUNDLED = Path(__file__).parent.parent / "data" / "parity"
+T5_WIDTHS = {"t5-base": 768, "t5-large": 1024}
 TERM_KINDS = {"AllCFGTerm": "all", "TextCFGTerm": "text", "NullCFGTerm": "null"}
 
 
@@ -60,14 +61,22 @@ def stub_tokens(vocabulary: int) -> Any:
 
 @cache
 def text_encoder(root: Path, name: str = "t5-base") -> TextEncoder:
-    model = load_t5(root / f"{name.replace('-', '_')}_tiny")
+    named = root / f"{name.replace('-', '_')}_tiny"
+    model = load_t5(named if named.is_dir() else next(_of_width(root, T5_WIDTHS[name])))
     return TextEncoder(model, stub_tokens(model.config.vocab_size))
+
+
+def _of_width(root: Path, width: int) -> Iterator[Path]:
+    """Text encoders of that width, whatever their folders are called."""
+    for path in sorted(root.glob("*/config.json")):
+        if load_json(path).get("d_model") == width:
+            yield path.parent
 
 
 def full_size_text_encoder(name: str = "t5-base") -> TextEncoder:
     """T5-base, which is 768 wide, or T5-large, which is 1024 wide, without weights."""
     with torch.device("meta"):
-        return TextEncoder(T5EncoderModel(T5Config(d_model={"t5-base": 768, "t5-large": 1024}[name])), stub_tokens(64))
+        return TextEncoder(T5EncoderModel(T5Config(d_model=T5_WIDTHS[name])), stub_tokens(64))
 
 
 # What is in the folder
@@ -306,6 +315,15 @@ class MagnetRun:
         prompt = self.numbers.get("prompt")
         assert (prompt is None) == (self.facts["prompt_len"] == 0)
         return None if prompt is None else Kept(codes=prompt, frames=(True,) * prompt.shape[-1])
+
+
+def magnet_apis(root: Path) -> list[str]:
+    """Variants that were run through the reference's own interface, from their checkpoints."""
+    return [
+        variant
+        for variant in magnet_variants(root)
+        if "api_generate" in load_json(root / "magnet_tiny" / variant / "info.json")
+    ]
 
 
 def magnet_decoding(params: dict[str, Any]) -> Decoding:

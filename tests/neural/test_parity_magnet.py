@@ -20,8 +20,8 @@ CONDITION_ABS = 1e-5
 FORWARD_ABS, FORWARD_OF_MAX = 5e-5, 1e-5
 PROBABILITY_ABS = 1e-3
 AUDIO_ABS, AUDIO_OF_MAX = 1e-4, 1e-5
-SCORE_ABS = 1e-2
-"""A score is the negative logarithm of a probability, or what it lacks to 1; small probabilities have large ones."""
+LOG_SCORE_ABS = 5e-2
+"""A score is what a probability lacks to 1, or its negative logarithm, which low temperatures magnify further."""
 
 
 def error(ours: Tensor, theirs: Tensor) -> float:
@@ -97,7 +97,12 @@ def test_the_first_layer_gives_the_same(parity: Path, magnet_variant: str) -> No
 
 
 def test_the_band_is_the_references_mask(parity: Path, magnet_variant: str) -> None:
-    model, theirs = sets.magnet(parity, magnet_variant), numbers_of(parity, magnet_variant)["attn_mask.stage1_3.valid"]
+    model, numbers = sets.magnet(parity, magnet_variant), numbers_of(parity, magnet_variant)
+    if model.config.reach is None:
+        assert model.tokens.band(1, 50) is None
+        assert "attn_mask.stage1_3.valid" not in numbers
+        return
+    theirs = numbers["attn_mask.stage1_3.valid"]
     frames = len(theirs)
     band = model.tokens.band(1, frames)
     assert model.tokens.band(0, frames) is None
@@ -139,12 +144,14 @@ def test_every_generation_gives_the_same_tokens_step_by_step(magnet_run: sets.Ma
 
 def test_every_generation_gives_the_same_probabilities_scores_and_logits(magnet_run: sets.MagnetRun) -> None:
     _, told = generated(magnet_run)
-    numbers = magnet_run.numbers
+    numbers, decoding = magnet_run.numbers, magnet_run.decoding
+    plain = decoding.span_arrangement == "nonoverlap" and decoding.span_scoring == "max"
+    score_abs = PROBABILITY_ABS if plain else LOG_SCORE_ABS
     for index, step in enumerate(told):
         probability = torch.where(step.masked, step.probability, 0.0)
         theirs = torch.where(step.masked, numbers["trace.sampled_probs"][index], 0.0)
         assert error(probability, theirs) <= PROBABILITY_ABS
-        assert error(step.scores, numbers["trace.scores_after"][index]) <= SCORE_ABS
+        assert error(step.scores, numbers["trace.scores_after"][index]) <= score_abs
     largest = max(abs(one.step.guidance) for one in told)
     for place, index in enumerate(numbers["trace.cfg_logits_at"].tolist()):
         theirs = numbers["trace.cfg_logits"][place]
@@ -163,13 +170,13 @@ def test_every_schedule_is_the_same(magnet_run: sets.MagnetRun) -> None:
 
 
 @torch.inference_mode()
-def test_the_api_gives_the_same_codes_and_audio(parity: Path, magnet_variant: str) -> None:
-    folder = parity / "magnet_tiny" / magnet_variant
+def test_the_api_gives_the_same_codes_and_audio(parity: Path, magnet_api: str) -> None:
+    folder = parity / "magnet_tiny" / magnet_api
     facts, numbers = (
         sets.load_json(folder / "info.json")["api_generate"],
         sets.tensors(folder / "api_generate.safetensors"),
     )
-    model = sets.magnet(parity, magnet_variant)
+    model = sets.magnet(parity, magnet_api)
     assert not facts["params"]["use_sampling"], "what is drawn depends on a seed, and none is given"
 
     def never(probabilities: Tensor) -> Tensor:
