@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.errors import ModelError
 
@@ -28,24 +28,27 @@ class SourceFile(_Frozen):
     sha256: str
 
 
-class CodecShape(_Frozen):
-    """The fields of ``models.codec.CodecConfig``, which says what they mean."""
+_Size = Annotated[int, Field(strict=True, ge=1)]
 
-    sample_rate_hz: int
-    channels: int
-    dimension: int
-    filters: int
-    ratios: tuple[int, ...]
-    kernel_size: int
-    last_kernel_size: int
-    residual_kernel_size: int
-    residual_layers: int
-    dilation_base: int
-    compress: int
-    lstm_layers: int
-    pad_mode: str
-    codebooks: int
-    bins: int
+
+class CodecShape(_Frozen):
+    """The fields of ``models.codec.CodecConfig``, which says what they mean; here they are only checked."""
+
+    sample_rate_hz: _Size
+    channels: _Size
+    dimension: _Size
+    filters: _Size
+    ratios: Annotated[tuple[_Size, ...], Field(min_length=1)]
+    kernel_size: _Size
+    last_kernel_size: _Size
+    residual_kernel_size: _Size
+    residual_layers: _Size
+    dilation_base: _Size
+    compress: _Size
+    lstm_layers: Annotated[int, Field(strict=True, ge=0)]
+    pad_mode: Literal["reflect", "constant"]
+    codebooks: _Size
+    bins: _Size
 
 
 class Card(_Frozen):

@@ -46,14 +46,15 @@ def download(
     folder.mkdir(parents=True, exist_ok=True)
     mark = folder / f"{name}.etag"
     with FileLock(folder / f"{name}.lock"):
-        if path.is_file() and path.stat().st_size == facts.size and _said(mark) == etag:
+        if etag and path.is_file() and path.stat().st_size == facts.size and _said(mark) == etag:
             return path
         _complete(facts.location, part, facts.size, report, headers=_headers_for(url, facts.location))
         if _SHA256.fullmatch(etag) and sha256_of(part) != etag:
             part.unlink()
             raise ModelError(f"{name} of {repository} did not come as it was published: pull it again.")
-        mark.write_text(etag, encoding="utf-8")
+        mark.unlink(missing_ok=True)  # a file without its mark is downloaded again; the other way it would be believed
         part.replace(path)
+        mark.write_text(etag, encoding="utf-8")
     return path
 
 

@@ -44,8 +44,10 @@ def _isolated(audio: Samples, rate: int) -> tuple[Samples, int]:
     try:
         model = pretrained.get_model(_SEPARATOR)
     except Exception as error:  # whatever its download, its cache and its pickle raise
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise ModelError(
-            f"Demucs cannot load its model {_SEPARATOR} ({error}): it is downloaded when first used."
+            f"Demucs cannot load its model {_SEPARATOR} ({reason}): it is downloaded when first used, so see that the "
+            "network is there, or give a file that holds nothing but drums."
         ) from error
     stereo = np.broadcast_to(audio, (len(audio), 2)) if audio.shape[1] == 1 else audio[:, :2]
     at_rate = soxr.resample(np.ascontiguousarray(stereo), rate, model.samplerate, quality=soxr.HQ)

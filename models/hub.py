@@ -22,11 +22,13 @@ from huggingface_hub.errors import (
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
 )
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
-from models.card import Card
+from models.card import CARD_FILE, Card
 from models.catalogue import Kind, Release, find_release, nearest_release
 from models.download import download
 from models.errors import ModelError
+from models.folders import _require_ours as require_ours
 from models.released_names import CODEC_FILE, CODEC_WEIGHTS_FILE, STATE_FILE
 
 _TEXT_REPOSITORIES: Final = {"t5-base": "google-t5/t5-base", "t5-large": "google-t5/t5-large"}
@@ -50,6 +52,7 @@ def pull(
             f"There is no model {name!r}{f'; did you mean {near}?' if near else '.'} "
             "sideman models list names them all; OWNER/NAME is a repository of the Hub."
         )
+    require_ours(target, CARD_FILE)  # before gigabytes are downloaded for it
     folder = downloads / repository.replace("/", "--")
     with _alone(downloads):
         return _pulled(release or name, repository, folder, target, report)
@@ -58,12 +61,15 @@ def pull(
 @contextlib.contextmanager
 def _alone(downloads: Path) -> Iterator[None]:
     """One pull at a time: models share their codec and text encoder. Raises ``ModelError`` where one is under way."""
-    downloads.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(downloads / "pull.lock", timeout=0):
-            yield
+        downloads.mkdir(parents=True, exist_ok=True)
+        held = FileLock(downloads / "pull.lock").acquire(timeout=0)
     except Timeout as error:
         raise ModelError("Another model is being pulled: wait for it to end, then pull this one.") from error
+    except OSError as error:
+        raise ModelError(f"{downloads} cannot be written: {error.strerror or error}.") from error
+    with held:
+        yield
 
 
 def _pulled(
@@ -90,6 +96,7 @@ def _pulled(
         parts.append(codec_config.parent)
     text = _text_encoder(text_model, downloads, _steps(report, "Downloading the text encoder", 0.62, 0.18))
     parts.append(text)
+    _try_parts(codec_config, text, weights=kind == "magnet")
     from models.checkpoints import convert  # noqa: PLC0415  torch is loaded when there is something to convert
 
     with _removed_when_unfit(folder):
@@ -115,9 +122,14 @@ def _removed_when_unfit(folder: Path) -> Iterator[None]:
     try:
         yield
     except ModelError as error:
-        if not isinstance(error.__cause__, OSError):
+        if not _is_of_the_disk(error.__cause__):
             shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _is_of_the_disk(error: BaseException | None) -> bool:
+    """Whether the system said it; libraries raise ``OSError`` without a number for what a file holds."""
+    return isinstance(error, OSError) and error.errno is not None
 
 
 @contextlib.contextmanager
@@ -126,7 +138,10 @@ def _explaining(repository: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise _explained(error, repository) from error
+        told = _explained(error, repository)
+        if told is error:
+            raise
+        raise told from error
 
 
 def _needs(folder: Path) -> tuple[str | None, str, Kind]:
@@ -138,10 +153,28 @@ def _needs(folder: Path) -> tuple[str | None, str, Kind]:
     return read_codec_source(folder).pretrained, read_text_model(config), read_kind(config)
 
 
+def _try_parts(codec_config: Path | None, text: Path, *, weights: bool) -> None:
+    """Read the codec and the text encoder on their own, so that what conversion then refuses is the checkpoint.
+
+    One that cannot be read is removed, and the checkpoint stays. Raises ``ModelError``.
+    """
+    from models.released import transformers_codec_config, transformers_codec_state  # noqa: PLC0415
+    from models.text import load_text_encoder  # noqa: PLC0415
+
+    if codec_config is not None:
+        with _removed_when_unfit(codec_config.parent):
+            transformers_codec_config(codec_config)
+            if weights:
+                transformers_codec_state(codec_config.parent)
+    with _removed_when_unfit(text):
+        load_text_encoder(text, local_only=True)
+
+
 def _codec(repository: str, downloads: Path, *, weights: bool) -> Path:
     """The ``config.json`` of a codec, its weights beside it where they are wanted. Raises ``ModelError``."""
     folder = downloads / repository.replace("/", "--")
     with _explaining(repository):
+        validate_repo_id(repository)
         if weights:
             download(repository, CODEC_WEIGHTS_FILE, folder)
         return download(repository, "config.json", folder)
@@ -161,10 +194,9 @@ def local_text_encoder(name: str, downloads: Path, report: Callable[[float], Non
 def _text_encoder(name: str, downloads: Path, report: Callable[[float], None]) -> Path:
     """What the Hub has of a text encoder. A checkpoint names it, so it is never taken for a folder that lies here."""
     repository = _TEXT_REPOSITORIES.get(name, name)
-    if repository.count("/") != 1:
-        raise ModelError(f"The checkpoint names the text encoder {name!r}, which is no repository of the Hub.")
     folder = downloads / repository.replace("/", "--")
     with _explaining(repository):
+        validate_repo_id(repository)
         for file in _TEXT_FILES:
             download(repository, file, folder, report=report if file.endswith(".safetensors") else lambda share: None)
         with contextlib.suppress(EntryNotFoundError):

@@ -32,6 +32,8 @@ class Hub:
     """Where the files themselves are: another server's address; the Hub then redirects to it."""
     changed: set[str] = field(default_factory=set)
     """Files that come with other bytes than their checksum says."""
+    longer: set[str] = field(default_factory=set)
+    """Files that are said to be a byte longer than what comes."""
     tokens: list[str] = field(default_factory=list)
     """The tokens that came with requests for files' bytes."""
     ranges: list[tuple[str, int]] = field(default_factory=list)
@@ -131,6 +133,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if body:
             self.state.tokens.append(self.headers.get("Authorization", ""))
+        if name in self.state.longer:
+            headers["X-Linked-Size"] = str(len(content) + 1)
         if name in self.state.changed:
             content = bytes(len(content))
         start = 0

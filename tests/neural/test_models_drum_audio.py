@@ -74,6 +74,13 @@ class StubOfDemucs:
         return torch.stack([mix * factor for factor in (1.0, 2.0, 3.0, 4.0)], dim=1)
 
 
+REASONS = [
+    (URLError("Name or service not known"), r"\(<urlopen error Name or service not known>\): .* the network"),
+    (RuntimeError("invalid hash value\nfrom here\nand there"), r"\(invalid hash value\): .* the network"),
+    (EOFError(), r"\(EOFError\): .* the network"),
+]
+
+
 @pytest.fixture
 def demucs(monkeypatch: pytest.MonkeyPatch) -> StubOfDemucs:
     stub = StubOfDemucs()
@@ -100,14 +107,15 @@ def test_the_drum_stem_of_a_mix_comes_back_at_its_level(demucs: StubOfDemucs, tm
     np.testing.assert_allclose(drums[200:-200], wanted[200:-200], atol=5e-3)
 
 
+@pytest.mark.parametrize(("reason", "words"), REASONS, ids=["no network", "many lines", "no words"])
 def test_a_separator_that_cannot_be_loaded_says_so(
-    demucs: StubOfDemucs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    demucs: StubOfDemucs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: Exception, words: str
 ) -> None:
     def unreachable(name: str) -> None:
-        raise URLError("Name or service not known")
+        raise reason
 
     monkeypatch.setattr(sys.modules["demucs.pretrained"], "get_model", unreachable)
-    with pytest.raises(ModelError, match="Demucs cannot load its model htdemucs"):
+    with pytest.raises(ModelError, match=f"^Demucs cannot load its model htdemucs {words}"):
         read_drums(written(tmp_path / "a.wav", np.ones((100, 1)), 32000), 32000, separate=True)
 
 

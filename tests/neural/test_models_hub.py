@@ -14,13 +14,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from hub_server import COMMIT, Hub, hub_server
+from huggingface_hub import constants
+from huggingface_hub.utils import close_session
 from small_checkpoints import write_small
 
 from bridge.osc_client import OscClient
 from bridge.spawned import spawned_daemon
 from models.card import read_card
+from models.download import download
+from models.errors import ModelError
+from models.hub import pull
 
 REPOSITORY = "facebook/jasco-chords-drums-400M"
 CHUNK = 10 * 1024 * 1024
@@ -46,6 +51,26 @@ def hub(released: Path) -> Iterator[Hub]:
     }
     with hub_server(Hub(repositories=held)) as one:
         yield one
+
+
+@pytest.fixture
+def near(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """The same server, for what is pulled in this process."""
+    monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
+    template = hub.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    yield hub
+    close_session()
+
+
+def changed_copy(hub: Hub, repository: str, folder: Path, file: str, content: bytes | None) -> None:
+    """Have the server hold a copy of a repository with one file changed, or taken away."""
+    copy = Path(shutil.copytree(hub.repositories[repository], folder))
+    if content is None:
+        (copy / file).unlink()
+    else:
+        (copy / file).write_bytes(content)
+    hub.repositories[repository] = copy
 
 
 def environment(hub: Hub, home: Path, **more: str) -> dict[str, str]:
@@ -243,6 +268,127 @@ def test_a_missing_file_of_the_text_encoder_is_named_and_the_download_is_kept(
     assert pulled.returncode == 1
     assert f"google-t5/t5-base lacks a file that is needed ({missing})" in pulled.stderr
     assert list(stored(tmp_path).rglob("state_dict.bin")), "a second try has it already"
+
+
+def test_a_missing_file_of_the_codec_is_named(hub: Hub, tmp_path: Path) -> None:
+    changed_copy(hub, "facebook/encodec_32khz", tmp_path / "codec", "config.json", None)
+    pulled = models(hub, tmp_path, "pull", "jasco-400M")
+    assert pulled.returncode == 1
+    assert "facebook/encodec_32khz lacks a file that is needed (config.json)" in pulled.stderr
+
+
+@pytest.mark.parametrize(
+    ("repository", "file", "words"),
+    [
+        ("google-t5/t5-base", "tokenizer.json", "text encoder .* cannot be loaded"),
+        ("facebook/encodec_32khz", "config.json", "codec's configuration .* cannot be read"),
+    ],
+)
+def test_a_bad_part_goes_and_the_checkpoint_stays(
+    near: Hub, tmp_path: Path, repository: str, file: str, words: str
+) -> None:
+    good = near.repositories[repository]
+    changed_copy(near, repository, tmp_path / "bad", file, b"{ not json")
+    with pytest.raises(ModelError, match=words):
+        pull("jasco-400M", tmp_path / "model", tmp_path / "downloads")
+    kept = {path.name for path in (tmp_path / "downloads").iterdir()}
+    assert repository.replace("/", "--") not in kept
+    assert (tmp_path / "downloads" / REPOSITORY.replace("/", "--") / "state_dict.bin").is_file()
+    near.repositories[repository] = good
+    assert pull("jasco-400M", tmp_path / "model", tmp_path / "downloads").name == "jasco-400M"
+
+
+def test_a_checkpoint_that_does_not_fit_is_not_kept(near: Hub, tmp_path: Path) -> None:
+    config = json.loads((near.repositories["facebook/encodec_32khz"] / "config.json").read_text(encoding="utf-8"))
+    other = json.dumps(config | {"sampling_rate": 16000}).encode()
+    changed_copy(near, "facebook/encodec_32khz", tmp_path / "other", "config.json", other)
+    with pytest.raises(ModelError, match="another model's codec"):
+        pull("jasco-400M", tmp_path / "model", tmp_path / "downloads")
+    assert not (tmp_path / "downloads" / REPOSITORY.replace("/", "--")).exists()
+
+
+def test_ctrl_c_while_converting_keeps_what_came_and_nobody_else_pulls_meanwhile(
+    near: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*given: object, **options: object) -> None:
+        with pytest.raises(Timeout):
+            FileLock(tmp_path / "downloads" / "pull.lock").acquire(timeout=0)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("models.checkpoints.convert", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            pull("jasco-400M", tmp_path / "model", tmp_path / "downloads")
+    assert (tmp_path / "downloads" / REPOSITORY.replace("/", "--") / "state_dict.bin").is_file()
+    assert pull("jasco-400M", tmp_path / "model", tmp_path / "downloads").name == "jasco-400M"
+
+
+def test_a_place_that_is_taken_is_told_before_anything_is_asked_for(near: Hub, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "diary.txt").write_text("private")
+    with pytest.raises(ModelError, match="something else than a converted model"):
+        pull("jasco-400M", tmp_path / "model", tmp_path / "downloads")
+    assert near.tokens == []
+
+
+def test_a_store_that_cannot_be_written_says_so(near: Hub, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(ModelError, match="downloads cannot be written: Not a directory"):
+        pull("jasco-400M", tmp_path / "model", tmp_path / "file" / "downloads")
+
+
+def test_a_file_that_comes_short_is_not_called_a_disk_error(near: Hub, tmp_path: Path) -> None:
+    near.longer = {"state_dict.bin"}
+    with pytest.raises(ModelError, match=r"did not come whole \(Consistency check failed.*pull it again"):
+        pull("jasco-400M", tmp_path / "model", tmp_path / "downloads")
+    near.longer = set()
+    assert pull("jasco-400M", tmp_path / "model", tmp_path / "downloads").name == "jasco-400M"
+
+
+def test_an_error_in_words_is_not_its_own_cause(near: Hub, tmp_path: Path) -> None:
+    near.changed = {"state_dict.bin"}
+    with pytest.raises(ModelError, match="as it was published") as raised:
+        pull("jasco-400M", tmp_path / "model", tmp_path / "downloads")
+    assert raised.value.__cause__ is not raised.value
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("t5-small", "no repository t5-small"), ("../text", "did not give ../text"), ("/text", "did not give /text")],
+)
+def test_any_name_of_a_text_encoder_is_asked_of_the_hub_alone(
+    near: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: str
+) -> None:
+    """Names without an owner are the older ones of the Hub; a path is none of its names."""
+    monkeypatch.setattr("models.hub._needs", lambda folder: (None, name, "jasco"))
+    with pytest.raises(ModelError, match=words):
+        pull("jasco-400M", tmp_path / "model", tmp_path / "downloads")
+
+
+def test_a_download_that_stops_before_the_file_is_in_place_is_not_taken_for_done(
+    near: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = near.repositories[REPOSITORY] / "compression_state_dict.bin"
+    (tmp_path / path.name).write_bytes(b"x" * path.stat().st_size)
+
+    def stopped(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            download(REPOSITORY, path.name, tmp_path)
+    assert download(REPOSITORY, path.name, tmp_path).read_bytes() == path.read_bytes()
+
+
+def test_a_card_with_another_kind_of_value_for_the_codec_cannot_be_read(hub: Hub, tmp_path: Path) -> None:
+    assert models(hub, tmp_path, "pull", "jasco-400M").returncode == 0
+    folder = stored(tmp_path) / "jasco-400M"
+    values = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    for change in ({"sample_rate_hz": "32000"}, {"bins": 0}, {"ratios": []}, {"pad_mode": "zeros"}, {"new": 1}):
+        (folder / "model.json").write_text(json.dumps(values | {"codec": values["codec"] | change}), encoding="utf-8")
+        with pytest.raises(ModelError, match="cannot be read: pull or convert"):
+            read_card(folder)
 
 
 def test_a_folder_that_happens_to_be_called_like_a_text_encoder_is_not_used(
