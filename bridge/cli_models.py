@@ -63,11 +63,11 @@ def models_convert(
     from bridge.config import load_config
     from bridge.model_store import DOWNLOADS
     from models.checkpoints import convert
-    from models.hub import local_text_encoder
+    from models.hub import local_text_encoder, one_pull
 
     store = load_config(None).engine.models
     target = to or store / folder.resolve().name
-    with progress("Converting") as bar:
+    with one_pull(store / DOWNLOADS), progress("Converting") as bar:
         task = bar.add_task("convert", total=1.0)
         convert(
             folder,

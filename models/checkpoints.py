@@ -12,6 +12,7 @@ A folder appears whole or not at all. ``Card`` can be read without torch.
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
@@ -88,7 +89,7 @@ def convert(
     config = _build(kind, xp_config, codec, tensors, text).config
     report(0.3)
     with appearing_folder(target, CARD_FILE) as folder:
-        save_file(tensors, folder / TENSORS_FILE)
+        _save(tensors, folder / TENSORS_FILE)
         report(0.7)
         _save_text_encoder(text, text_encoder, folder / TEXT_FOLDER)
         card = Card(
@@ -185,6 +186,14 @@ def _separate_codec(source: Path, codec_config: Path | None) -> Converted:
             f"The checkpoint in {source} needs the codec {given.pretrained}: give its folder with --codec."
         )
     return convert_codec(transformers_codec_state(codec_config.parent))
+
+
+def _save(tensors: dict[str, Tensor], path: Path) -> None:
+    """Write the tensors. Raises ``OSError`` where the disk is full, which the library says in an error of its own."""
+    try:
+        save_file(tensors, path)
+    except SafetensorError as error:
+        raise OSError(errno.EIO, str(error)) from error
 
 
 def _sources(source: Path, codec_config: Path | None, text_encoder: Path, *, codec_apart: bool) -> Iterator[SourceFile]:

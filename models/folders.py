@@ -31,7 +31,7 @@ def appearing_folder(target: Path, mark: str) -> Iterator[Path]:
     ``target`` may be missing, empty, or hold the file ``mark``: then it is of our making, and replaced. Raises
     ``ModelError`` for anything else that lies there, and for a disk that is full; then ``target`` is as it was.
     """
-    _require_ours(target, mark)
+    require_ours(target, mark)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
@@ -49,7 +49,8 @@ def appearing_folder(target: Path, mark: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _require_ours(target: Path, mark: str) -> None:
+def require_ours(target: Path, mark: str) -> None:
+    """See that ``target`` is missing, empty, or of our making: it holds the file ``mark``. Raises ``ModelError``."""
     if not target.exists() and not target.is_symlink():
         return
     if not target.is_dir() or (any(target.iterdir()) and not (target / mark).is_file()):

@@ -28,7 +28,7 @@ from models.card import CARD_FILE, Card
 from models.catalogue import Kind, Release, find_release, nearest_release
 from models.download import download
 from models.errors import ModelError
-from models.folders import _require_ours as require_ours
+from models.folders import require_ours
 from models.released_names import CODEC_FILE, CODEC_WEIGHTS_FILE, STATE_FILE
 
 _TEXT_REPOSITORIES: Final = {"t5-base": "google-t5/t5-base", "t5-large": "google-t5/t5-large"}
@@ -54,12 +54,12 @@ def pull(
         )
     require_ours(target, CARD_FILE)  # before gigabytes are downloaded for it
     folder = downloads / repository.replace("/", "--")
-    with _alone(downloads):
+    with one_pull(downloads):
         return _pulled(release or name, repository, folder, target, report)
 
 
 @contextlib.contextmanager
-def _alone(downloads: Path) -> Iterator[None]:
+def one_pull(downloads: Path) -> Iterator[None]:
     """One pull at a time: models share their codec and text encoder. Raises ``ModelError`` where one is under way."""
     try:
         downloads.mkdir(parents=True, exist_ok=True)

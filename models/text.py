@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoTokenizer, T5EncoderModel
 from transformers.utils import logging
@@ -111,7 +112,7 @@ def load_text_encoder(folder: Path | str, *, local_only: bool = False) -> TextEn
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=local_only, trust_remote_code=False)
         model = load_t5(folder, local_only=local_only)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         reason = str(error).splitlines()[0][:200]
         raise ModelError(
             f"The text encoder {folder} cannot be loaded ({reason}): run sideman models pull, or name its folder."

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import random
+import sys
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -241,6 +242,31 @@ def test_a_conversion_that_fails_leaves_the_model_that_was_there(
         converted(small, target)
     assert check(target).name == "small"
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of a process's files")
+def test_a_disk_that_takes_no_more_is_said_and_leaves_the_old_model(small: Path, tmp_path: Path) -> None:
+    """The system itself refuses: files may not grow past 4 KB."""
+    import resource
+
+    target = copy_of(small / "converted", tmp_path / "model")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(ModelError, match="could not be written") as caught:
+            converted(small, target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert isinstance(caught.value.__cause__, OSError)
+    assert check(target).name == "small"
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_damaged_text_encoder_is_no_traceback(small: Path, tmp_path: Path) -> None:
+    folder = copy_of(small, tmp_path / "copy")
+    os.truncate(folder / "text" / "model.safetensors", 1000)
+    with pytest.raises(ModelError, match=r"text encoder .* cannot be loaded"):
+        converted(folder, tmp_path / "model")
 
 
 def test_an_unconverted_folder_says_what_to_do(small: Path) -> None:
