@@ -51,6 +51,7 @@ def receipt_for(
         take=facts.take,
         seed=facts.seed,
         prompt=request.prompt,
+        caption=_caption(request.controls[facts.take]),
         target=request.target,
         bpm=window.bpm,
         tempo=state.tempo_map.tempos,
@@ -122,6 +123,11 @@ def _engine_settings(controls: SketchChart | JascoControls | MagnetPrompt) -> di
             return asdict(controls.decoding)
         case SketchChart():
             return {}
+
+
+def _caption(controls: SketchChart | JascoControls | MagnetPrompt) -> str | None:
+    """What a model was asked for in words."""
+    return None if isinstance(controls, SketchChart) else controls.description
 
 
 def _given_audio(controls: SketchChart | JascoControls | MagnetPrompt) -> str | None:

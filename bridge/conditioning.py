@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bridge.captions import caption, known_of, said_otherwise
 from bridge.engines import MAGNET
 from bridge.errors import ClipTooLong, NothingToPlay, RequestError
 from bridge.jasco_plan import JascoSettings, jasco_controls
@@ -104,18 +105,17 @@ def _controls(
     model: JascoSettings | MagnetSettings | None,
 ) -> tuple[tuple[SketchChart | JascoControls | MagnetPrompt, ...], tuple[Notice, ...]]:
     """The controls of each take, and what had to be substituted for the engine."""
+    asked, told = _asked_for(state, window, chart, model)
     if isinstance(model, MagnetSettings):
         prompts = [
-            magnet_prompt(chart, window, state.tempo_map, model, prompt=state.prompt, given=state.given, seed=seed)
+            magnet_prompt(chart, window, state.tempo_map, model, prompt=asked, given=state.given, seed=seed)
             for seed in seeds
         ]
-        return tuple(prompt for prompt, _ in prompts), prompts[0][1]
+        return tuple(prompt for prompt, _ in prompts), (*told, *prompts[0][1])
     ignored = _audio_ignored(state)
     if model:
-        takes = [
-            jasco_controls(chart, window, state.tempo_map, model, prompt=state.prompt, seed=seed) for seed in seeds
-        ]
-        return tuple(controls for controls, _ in takes), (*takes[0][1], *ignored)
+        takes = [jasco_controls(chart, window, state.tempo_map, model, prompt=asked, seed=seed) for seed in seeds]
+        return tuple(controls for controls, _ in takes), (*told, *takes[0][1], *ignored)
     charts = (
         SketchChart(
             tempo_map=state.tempo_map,
@@ -131,6 +131,20 @@ def _controls(
         for seed in seeds
     )
     return tuple(charts), ignored
+
+
+def _asked_for(
+    state: SessionState, window: Window, chart: Chart, model: JascoSettings | MagnetSettings | None
+) -> tuple[str, tuple[Notice, ...]]:
+    """What a model is asked for in words, and a notice where that is more than the user's own."""
+    if model is None:
+        return state.prompt, ()
+    known = known_of(state.prompt, state.key, chart, window, state.tempo_map)
+    otherwise = said_otherwise(chart) if isinstance(model, JascoSettings) else frozenset()
+    asked = caption(model.caption, {name: words for name, words in known.items() if name not in otherwise})
+    if asked == state.prompt:
+        return asked, ()
+    return asked, (Notice(code="caption", message=f"The engine {state.engine} is asked for: {asked or 'nothing'}"),)
 
 
 def _audio_ignored(state: SessionState) -> tuple[Notice, ...]:

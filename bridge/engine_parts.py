@@ -57,6 +57,7 @@ def model_settings(engine: str, config: Config, settings: Iterable[tuple[str, st
             all_weight=jasco.all_weight,
             text_weight=jasco.text_weight,
             solver=jasco.solver,
+            caption=jasco.caption,
         )
     magnet = overlaid_magnet(config.magnet, settings)
     return MagnetSettings(
@@ -64,6 +65,7 @@ def model_settings(engine: str, config: Config, settings: Iterable[tuple[str, st
         licence=card.licence,
         segment_s=card.segment_s,
         decoding=magnet.decoding(sound=card.sound),
+        caption=magnet.caption,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bridge.captions import DEFAULT_CAPTION
 from bridge.errors import ClipTooLong
 from bridge.jasco_labels import label_of
 from bridge.notices import Chart, Notice
@@ -36,6 +37,7 @@ class JascoSettings:
     all_weight: float
     text_weight: float
     solver: str
+    caption: tuple[str, ...] = DEFAULT_CAPTION
 
 
 def jasco_controls(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from bridge.captions import DEFAULT_CAPTION
 from bridge.errors import ClipTooLong, RequestError
 from bridge.notices import Chart, Notice
 from bridge.requests import Window
@@ -28,6 +29,7 @@ class MagnetSettings:
     licence: str
     segment_s: float
     decoding: Decoding
+    caption: tuple[str, ...] = DEFAULT_CAPTION
 
 
 def magnet_prompt(

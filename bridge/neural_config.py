@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from bridge.captions import DEFAULT_CAPTION, check_parts
 from bridge.errors import RequestError
 from models.presets import DECODINGS, SOLVERS, Decoding, SpanArrangement, SpanScoring
 
@@ -56,6 +57,24 @@ def _listed(value: object) -> object:
 _Steps = Annotated[tuple[Annotated[int, Field(ge=1, le=1000)], ...], Field(min_length=CODEBOOKS, max_length=CODEBOOKS)]
 
 
+def _parts(value: object) -> object:
+    """``{prompt} | bpm: {bpm}`` as its parts, the way it comes from a command line or a message."""
+    return [part.strip() for part in value.split("|")] if isinstance(value, str) else value
+
+
+def _known_parts(parts: tuple[str, ...]) -> tuple[str, ...]:
+    check_parts(parts)
+    return parts
+
+
+_Caption = Annotated[
+    tuple[Annotated[str, Field(max_length=200)], ...],
+    BeforeValidator(_parts),
+    Field(max_length=16),
+    AfterValidator(_known_parts),
+]
+
+
 class JascoConfig(Section):
     """The engine ``jasco``: its model, the solver, and guidance by all conditions and by the text alone."""
 
@@ -64,12 +83,15 @@ class JascoConfig(Section):
     solver: Annotated[str, AfterValidator(_solver)] = STANDARD
     all_weight: Annotated[float, Field(ge=0, le=20)] = 5.0
     text_weight: Annotated[float, Field(ge=0, le=20)] = 0.0
+    caption: _Caption = DEFAULT_CAPTION
+    """What the model is asked for in words; what chords and drums say already is left out."""
 
 
 class MagnetConfig(Section):
     """The engine ``magnet``: its model, a preset, and what is to be other than the preset has it (None: nothing)."""
 
     model: str = "magnet-small-10secs"
+    caption: _Caption = DEFAULT_CAPTION
     preset: Annotated[str, AfterValidator(_preset)] = AUTO
     decoding_steps: Annotated[_Steps | None, BeforeValidator(_listed)] = None
     temperature: Annotated[float, Field(gt=0, le=100)] | None = None

@@ -240,6 +240,7 @@ NOTICE_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "assumed_meter": "No meter was sent, and one is assumed.",
         "assumed_chord": "Nothing but a key was sent, and its own chord is played.",
         "pattern_fitted": "A drum pattern meets bars of another length, and was cut or goes on there.",
+        "caption": "The model is asked for more than the prompt says; the message is what it is asked for.",
         "chord_substituted": "A chord that the model does not know is played as the nearest one that it does.",
         "melody_moved": "Melody notes outside the model's range were moved by octaves.",
         "melody_ignored": "The model takes no melody; the clip is made without it.",

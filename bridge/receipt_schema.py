@@ -77,8 +77,9 @@ class Receipt:
     ``model`` and ``weights_licence`` belong to a neural engine, ``soundfont`` and ``soundfont_licence`` to what
     played notes: the sketch engine, or the drums that a model was given to hear; the others are None. ``bpm`` is
     the tempo at the clip's start, ``tempo`` and ``meter`` are the song's whole maps. ``chords_asked`` is the chart,
-    ``chords_used`` what the engine was given, ``engine_settings`` how a model was asked, ``given_audio`` the file that
-    it went on from. ``drums`` and ``melody`` are those inside the clip. ``created_at`` is UTC in ISO 8601.
+    ``chords_used`` what the engine was given, ``caption`` what a model was asked for in words, ``engine_settings`` how
+    it was asked, ``given_audio`` the file that it went on from. ``drums`` and ``melody`` are those inside the clip.
+    ``created_at`` is UTC in ISO 8601.
 
     ``sha256`` is that of the whole WAV file, ``audio_sha256`` that of the audio in it, without the headers: two
     renderings with one seed have it in common. ``ClipFolder`` fills in both, and ``file``.
@@ -95,6 +96,7 @@ class Receipt:
     take: int
     seed: int
     prompt: str
+    caption: str | None = None
     target: str = ""
     bpm: Bpm
     tempo: tuple[TempoPoint, ...]

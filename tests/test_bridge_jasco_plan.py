@@ -24,7 +24,7 @@ from models.vocabulary import chord_vocabulary
 
 SETTINGS = JascoSettings(
     model="jasco-400M", licence="CC-BY-NC-4.0", segment_s=10.0, melody=True, all_weight=5.0, text_weight=0.0,
-    solver="standard",
+    solver="standard", caption=("{prompt}",),
 )  # fmt: skip
 TEMPO = TempoMap.constant(Bpm(120.0))
 STATE = SessionState(

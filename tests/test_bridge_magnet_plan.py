@@ -26,7 +26,7 @@ from models.generator import MagnetPrompt
 from models.presets import DECODINGS, Decoding
 
 SETTINGS_OF_MODEL = MagnetSettings(
-    model="magnet-small-10secs", licence="CC-BY-NC-4.0", segment_s=10.0, decoding=Decoding()
+    model="magnet-small-10secs", licence="CC-BY-NC-4.0", segment_s=10.0, decoding=Decoding(), caption=("{prompt}",)
 )
 TEMPO = TempoMap.constant(Bpm(120.0))
 STATE = SessionState(engine="magnet", tempo_map=TEMPO, tempo_said=True, meter_said=True, bars=4, prompt="dub techno")
@@ -100,7 +100,7 @@ def test_other_engines_say_that_they_do_not_go_on_from_audio() -> None:
 
 def test_the_settings_are_those_of_the_configuration() -> None:
     of_magnet = {name.partition(".")[2] for name in SETTINGS if name.startswith("magnet.")}
-    assert of_magnet == {"preset", *(one.name for one in fields(Decoding))}, "every parameter of decoding"
+    assert of_magnet == {"preset", "caption", *(one.name for one in fields(Decoding))}, "every parameter of decoding"
     assert {name for name in SETTINGS if name.startswith("jasco.")} == {
         f"jasco.{name}" for name in JascoConfig.model_fields if name != "model"
     }
