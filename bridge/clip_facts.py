@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from bridge.engines import JASCO
+from bridge.jasco_labels import label_of
 from bridge.notices import Chart, Notice
-from bridge.receipt_schema import AudioWindow, ChordAsked, ChordUsed, Receipt
+from bridge.receipt_schema import AudioWindow, ChordAsked, ChordSubstituted, ChordUsed, Receipt
 from bridge.requests import GenerationRequest, TakeMade, Window
 from bridge.session import SessionState
 from bridge.wav import LoopTags
@@ -61,6 +62,7 @@ def receipt_for(
         bars=window.bars,
         chords_asked=tuple(ChordAsked(start=span.start, label=_as_asked(span)) for span in chart.chords),
         chords_used=tuple(_chords_used(request.controls[facts.take], state.tempo_map)),
+        chords_substituted=tuple(_substituted(chart)) if request.engine == JASCO else (),
         drums=chart.drums,
         melody=chart.melody,
         engine_settings=_engine_settings(request.controls[facts.take]),
@@ -138,6 +140,14 @@ def _given_audio(controls: SketchChart | JascoControls | MagnetPrompt) -> str | 
     if given.place == "before":
         return f"{given.path.name}, before the clip"
     return f"{given.path.name}, kept but for {given.from_s:.3f} s to {given.to_s:.3f} s"
+
+
+def _substituted(chart: Chart) -> Iterator[ChordSubstituted]:
+    """Each chord of the chart that JASCO does not know, once."""
+    for chord in dict.fromkeys(span.chord for span in chart.chords):
+        found = label_of(chord)
+        if not found.exact:
+            yield ChordSubstituted(asked=chord_label(chord), label=found.label, distance=found.distance)
 
 
 def _chords_used(controls: SketchChart | JascoControls | MagnetPrompt, tempo_map: TempoMap) -> Iterator[ChordUsed]:

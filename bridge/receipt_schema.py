@@ -62,6 +62,18 @@ class ChordUsed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChordSubstituted:
+    """A chord that the model does not know, and the label that it was given for it.
+
+    ``distance`` counts the pitch classes that only one of the two has, and one more for another bass.
+    """
+
+    asked: str
+    label: str
+    distance: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AudioWindow:
     """A stretch of the clip that the engine made in one go."""
 
@@ -106,6 +118,7 @@ class Receipt:
     bars: int
     chords_asked: tuple[ChordAsked, ...] = ()
     chords_used: tuple[ChordUsed, ...] = ()
+    chords_substituted: tuple[ChordSubstituted, ...] = ()
     drums: tuple[DrumHit, ...] = ()
     melody: tuple[Note, ...] = ()
     engine_settings: dict[str, Any] = field(default_factory=dict)

@@ -142,14 +142,16 @@ class JascoEngine:
 
 
 def melody_roll(notes: Sequence[TimedPitch], config: JascoConfig) -> Tensor:
-    """The piano roll [rows, frames] of a melody: one row at most in each frame, the note that began last.
+    """The piano roll [rows, frames] of a melody: one row at most in each frame, the highest note that sounds there.
 
-    Notes outside the model's range are left out; whoever planned them moved them into it.
+    A note fills at least the frame that it begins in. Notes outside the model's range are left out; whoever planned
+    them moved them into it.
     """
     roll = torch.zeros(config.melody_rows, config.segment_frames)
-    for note in sorted(notes, key=lambda one: one.start_s):
+    for note in sorted(notes, key=lambda one: one.pitch):
         row = note.pitch - MELODY_LOWEST_PITCH
-        first, last = round(note.start_s * config.frame_rate_hz), round(note.end_s * config.frame_rate_hz)
+        first = round(note.start_s * config.frame_rate_hz)
+        last = max(round(note.end_s * config.frame_rate_hz), first + 1)
         if 0 <= row < config.melody_rows:
             roll[:, first:last] = 0.0
             roll[row, first:last] = 1.0

@@ -60,6 +60,8 @@ def test_a_session_becomes_clips_that_say_what_made_them(daemon: SpawnedDaemon) 
         assert receipt["weights_licence"] == "CC-BY-NC-4.0"
         assert [chord["label"] for chord in receipt["chords_asked"]] == ["Am7", "Csus4"]
         assert receipt["chords_used"] == [{"start_s": 0.0, "label": "Am7"}, {"start_s": 1.0, "label": "C"}]
+        assert receipt["chords_substituted"] == [{"asked": "Csus4", "label": "C", "distance": 2}]
+        assert receipt["caption"] == "funk bass"
         assert len(receipt["drums"]) == 8
         assert "torch" in receipt["versions"]
     assert clips[0].read_bytes() != clips[1].read_bytes()

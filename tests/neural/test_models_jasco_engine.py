@@ -285,8 +285,13 @@ def replace_call(engine: JascoEngine, call: Callable[..., None]) -> torch.nn.Mod
             (TimedPitch(start_s=0.0, end_s=1.0, pitch=60), TimedPitch(start_s=0.5, end_s=0.6, pitch=64)),
             [(17, [*range(25), *range(30, 50)]), (21, range(25, 30))],
         ),
+        (
+            (TimedPitch(start_s=0.0, end_s=1.0, pitch=64), TimedPitch(start_s=0.5, end_s=0.6, pitch=60)),
+            [(21, range(50))],
+        ),
+        ((TimedPitch(start_s=0.1, end_s=0.104, pitch=43),), [(0, range(5, 6))]),
     ],
-    ids=["none", "lowest", "past the end", "below the range", "one note in another"],
+    ids=["none", "lowest", "past the end", "below the range", "a higher one in it", "a lower one in it", "very short"],
 )
 def test_a_melody_is_one_row_at_most_in_each_frame(
     engine: JascoEngine, notes: Sequence[TimedPitch], rows: Sequence[tuple[int, Sequence[int]]]
