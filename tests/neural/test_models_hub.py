@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -11,15 +12,18 @@ import subprocess
 import sys
 import wave
 from collections.abc import Iterator
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from filelock import FileLock, Timeout
 from hub_server import COMMIT, Hub, hub_server
-from huggingface_hub import constants
-from huggingface_hub.utils import close_session
+from huggingface_hub import close_session, constants
 from small_checkpoints import write_small
 
+from bridge.cli import main
 from bridge.osc_client import OscClient
 from bridge.spawned import spawned_daemon
 from models.card import read_card
@@ -87,12 +91,44 @@ def environment(hub: Hub, home: Path, **more: str) -> dict[str, str]:
     }
 
 
-def models(hub: Hub, home: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run ``sideman models``."""
+@dataclass
+class Ran:
+    """What a command left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def models_apart(hub: Hub, home: Path, *arguments: str, **more: str) -> Ran:
+    """Run ``sideman models`` in a process of its own."""
     command = [sys.executable, "-P", "-m", "bridge", "models", *arguments]
-    return subprocess.run(
+    ran = subprocess.run(
         command, env=environment(hub, home, **more), capture_output=True, text=True, timeout=120, check=False
     )
+    return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+
+def models(hub: Hub, home: Path, *arguments: str, **more: str) -> Ran:
+    """Run ``sideman models`` here, which spares the loading of torch for each command."""
+    template = f"{hub.endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    said, complained = io.StringIO(), io.StringIO()
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.dict(os.environ, environment(hub, home, **more), clear=True))
+        stack.enter_context(mock.patch("huggingface_hub.constants.ENDPOINT", hub.endpoint))
+        stack.enter_context(mock.patch("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template))
+        stack.enter_context(mock.patch("huggingface_hub.constants.HF_TOKEN_PATH", str(home / "none")))
+        stack.enter_context(mock.patch("tqdm.tqdm.monitor_interval", 0))
+        stack.enter_context(mock.patch.object(sys, "argv", ["sideman", "models", *arguments]))
+        stack.enter_context(redirect_stdout(said))
+        stack.enter_context(redirect_stderr(complained))
+        stack.callback(close_session)
+        try:
+            main()
+            status = 0
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+    return Ran(status, said.getvalue(), complained.getvalue())
 
 
 def stored(home: Path) -> Path:
@@ -100,15 +136,15 @@ def stored(home: Path) -> Path:
 
 
 def test_a_model_is_pulled_converted_listed_and_checked(hub: Hub, tmp_path: Path) -> None:
-    pulled = models(hub, tmp_path, "pull", "jasco-400M")
+    pulled = models_apart(hub, tmp_path, "pull", "jasco-400M")
     assert pulled.returncode == 0, pulled.stderr
     assert "jasco-400M" in pulled.stdout
     assert "CC-BY-NC" in pulled.stdout
     card = read_card(stored(tmp_path) / "jasco-400M")
     assert (card.repository, card.revision) == (REPOSITORY, COMMIT)
-    listed = models(hub, tmp_path, "list")
+    listed = models_apart(hub, tmp_path, "list")
     assert any("jasco-400M" in line and "on this machine" in line for line in listed.stdout.splitlines())
-    checked = models(hub, tmp_path, "check", "jasco-400M")
+    checked = models_apart(hub, tmp_path, "check", "jasco-400M")
     assert checked.returncode == 0, checked.stderr
     assert "whole" in checked.stdout
 
@@ -432,12 +468,12 @@ def test_a_damaged_download_leaves_nothing_in_the_store(hub: Hub, tmp_path: Path
 
 
 def test_a_folder_is_converted_from_the_command_line(hub: Hub, tmp_path: Path, released: Path) -> None:
-    made = models(
+    made = models_apart(
         hub, tmp_path, "convert", str(released / "released"), "--text", str(released / "text"),
         "--codec", str(released / "codec" / "config.json"), "--to", str(tmp_path / "mine"),
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
-    checked = models(hub, tmp_path, "check", str(tmp_path / "mine"))
+    checked = models_apart(hub, tmp_path, "check", str(tmp_path / "mine"))
     assert checked.returncode == 0, checked.stderr
 
 
