@@ -95,6 +95,7 @@ MAX_PROGRESSION_CHARACTERS: Final = 16384
 MAX_PATTERN_CHARACTERS: Final = 8192
 MAX_NAME_CHARACTERS: Final = 64
 MAX_PATH_CHARACTERS: Final = 4096
+MAX_VALUE_CHARACTERS: Final = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +155,7 @@ _SETTING: Final = Text(
 _SETTING_VALUE: Final = Text(
     name="value",
     meaning="its value",
-    longest=MAX_NAME_CHARACTERS,
+    longest=MAX_VALUE_CHARACTERS,
     taken="as in the configuration; a number as such too",
     numbers=True,
 )

@@ -13,6 +13,7 @@ from bridge.conditioning import AudioFormat, plan, plan_window
 from bridge.jasco_plan import JascoSettings
 from bridge.magnet_plan import MagnetSettings
 from bridge.neural_config import BadSetting, require_setting
+from bridge.osc_schema import MAX_VALUE_CHARACTERS
 from bridge.session import SessionState
 from midi.charts import ChordChart, DrumChart
 from midi.chords import parse_progression
@@ -135,5 +136,6 @@ def test_a_template_names_nothing_else(part: str) -> None:
 
 
 def test_a_template_may_be_set_over_osc() -> None:
+    assert len(" | ".join(DEFAULT_CAPTION)) * 4 < MAX_VALUE_CHARACTERS
     require_setting("magnet.caption", "{prompt} | {bpm} beats per minute")
     require_setting("jasco.caption", "{prompt}")
