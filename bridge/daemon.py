@@ -28,7 +28,7 @@ from bridge.conditioning import plan
 from bridge.config import Config
 from bridge.engine import IdInUse
 from bridge.engine_client import EngineClient, TakeAudio, engine_command
-from bridge.engine_parts import model_folders, model_settings, require_parts
+from bridge.engine_parts import model_folders, model_settings, require_parts, sound_source
 from bridge.errors import EngineCrashed, HostError, RequestError, SidemanError
 from bridge.hosts import require_host
 from bridge.notices import Chart, Notice
@@ -108,7 +108,11 @@ class Daemon:
         self.folder = ClipFolder(config.clips.folder)
         engine = config.engine
         command = engine_command(
-            engine.name, soundfont=engine.soundfont, models=model_folders(config), device=engine.device
+            engine.name,
+            soundfont=engine.soundfont,
+            kit=config.jasco.kit,
+            models=model_folders(config),
+            device=engine.device,
         )
         self.engine = EngineClient(command, stall_s=engine.stall_s)
         self.queue: jobs.JobQueue[Order] = jobs.JobQueue(
@@ -265,7 +269,7 @@ class Daemon:
             take.facts,
             state,
             job.owner.notices,
-            soundfont=self._config.engine.soundfont,
+            soundfont=sound_source(request.engine, self._config),
             created_at=self._now(),
         )
         return self.folder.write(take.samples, tags=loop_tags(request.window, state.key), receipt=receipt)

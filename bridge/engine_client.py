@@ -377,15 +377,21 @@ async def _listen(stream: asyncio.StreamReader, said: deque[str]) -> None:
 
 
 def engine_command(
-    name: str, *, soundfont: Path | None = None, models: Mapping[str, Path] | None = None, device: str = "auto"
+    name: str,
+    *,
+    soundfont: Path | None = None,
+    kit: Path | None = None,
+    models: Mapping[str, Path] | None = None,
+    device: str = "auto",
 ) -> tuple[str, ...]:
     """The command line of an engine process; ``-P`` keeps the current folder out of its imports.
 
     ``models`` are converted models by engine.
     """
     command = [sys.executable, "-P", "-m", "bridge.engine_process", "--engine", name, "--device", device]
-    if soundfont:
-        command += ["--soundfont", str(soundfont)]
+    for option, path in (("--soundfont", soundfont), ("--kit", kit)):
+        if path:
+            command += [option, str(path)]
     for engine, path in (models or {}).items():
         command += [f"--{engine}", str(path)]
     return tuple(command)

@@ -69,6 +69,11 @@ def model_settings(engine: str, config: Config, settings: Iterable[tuple[str, st
     )
 
 
+def sound_source(engine: str, config: Config) -> Path | None:
+    """What the notes of an engine sound with: the kit of JASCO's drums, or the soundfont; None is the bundled one."""
+    return config.jasco.kit if engine == JASCO and config.jasco.kit else config.engine.soundfont
+
+
 def _described(card: Card) -> str:
     return f"{card.name} ({card.repository or 'converted here'}, SHA-256 {card.tensors_sha256[:12]})"
 

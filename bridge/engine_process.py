@@ -148,6 +148,7 @@ def main() -> int:
     parser.add_argument("--engine", required=True)
     parser.add_argument("--soundfont", type=Path)
     parser.add_argument("--jasco", type=Path)
+    parser.add_argument("--kit", type=Path)
     parser.add_argument("--magnet", type=Path)
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
@@ -161,7 +162,9 @@ def main() -> int:
     inbox = Inbox(sys.stdin.buffer, on_end=lambda: os._exit(0))
     try:
         models = {name: path for name, path in (("jasco", options.jasco), ("magnet", options.magnet)) if path}
-        engines = Engines(EngineOptions(soundfont=options.soundfont, models=models, device=options.device))
+        engines = Engines(
+            EngineOptions(soundfont=options.soundfont, models=models, device=options.device, kit=options.kit)
+        )
         engines[options.engine]
     except SidemanError as error:
         send(Failed(id="", code=error.code, message=str(error)))

@@ -47,6 +47,8 @@ class EngineOptions:
     soundfont: Path | None = None
     models: Mapping[str, Path] = field(default_factory=dict)
     device: str = "auto"
+    kit: Path | None = None
+    """What a model hears its drums with, in the place of the soundfont."""
     drum_track: Path | None = None
     """Audio that a model hears as its drums in the place of the chart's."""
     separate_drums: bool = False
@@ -92,7 +94,7 @@ def _open_jasco(options: EngineOptions) -> Engine:
             device=options.device,
             render_drums=lambda controls, rate: read_drums(track, rate, separate=separate, codecs=codecs),
         )
-    drums = DrumRenderer(options.soundfont)
+    drums = DrumRenderer(options.soundfont, options.kit)
     return JascoEngine(model, device=options.device, render_drums=lambda controls, rate: drums(controls.drums, rate))
 
 

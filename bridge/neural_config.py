@@ -9,6 +9,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Final
 
@@ -85,6 +86,8 @@ class JascoConfig(Section):
     text_weight: Annotated[float, Field(ge=0, le=20)] = 0.0
     caption: _Caption = DEFAULT_CAPTION
     """What the model is asked for in words; what chords and drums say already is left out."""
+    kit: Annotated[Path, AfterValidator(Path.expanduser)] | None = None
+    """What the model hears its drums with: a folder of one audio file for each voice, or a soundfont."""
 
 
 class MagnetConfig(Section):
@@ -119,10 +122,10 @@ SETTINGS: Final[Mapping[str, tuple[type[Neural], str]]] = MappingProxyType(
         f"{section}.{name}": (model, name)
         for section, model in _SECTIONS.items()
         for name in model.model_fields
-        if name != "model"
+        if name not in {"model", "kit"}
     }
 )
-"""What a session may set, by name. A model is loaded when the daemon starts, so it is none of them."""
+"""What a session may set, by name. Model and kit are files that the daemon starts with, so they are none of them."""
 
 
 def require_setting(name: str, value: str | None) -> None:

@@ -14,7 +14,7 @@ from bridge.clip_facts import loop_tags, receipt_for, take_notices
 from bridge.clips import Clip, ClipFolder, clip_file_name
 from bridge.conditioning import plan
 from bridge.config import Config
-from bridge.engine_parts import model_folders, model_settings
+from bridge.engine_parts import model_folders, model_settings, sound_source
 from bridge.engines import JASCO, MAGNET
 from bridge.errors import ClipError, NothingToPlay, RequestError
 from bridge.making import EngineOptions, facts_of, make_takes, open_engine
@@ -121,13 +121,14 @@ def render(options: RenderOptions, config: Config, report: Callable[[float], Non
         EngineOptions(
             soundfont=settings.soundfont,
             models=model_folders(config),
+            kit=config.jasco.kit,
             device=settings.device,
             drum_track=options.drum_track,
             separate_drums=options.separate_drums,
             codecs=codec_folder(settings.models),
         ),
     )
-    request, soundfont = planned.request, settings.soundfont
+    request, soundfont = planned.request, sound_source(settings.name, config)
     clips: list[Clip] = []
     told: list[Notice] = []
     for take, made in enumerate(make_takes(engine, request, report=report, cancelled=lambda: False)):

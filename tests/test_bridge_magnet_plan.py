@@ -102,7 +102,7 @@ def test_the_settings_are_those_of_the_configuration() -> None:
     of_magnet = {name.partition(".")[2] for name in SETTINGS if name.startswith("magnet.")}
     assert of_magnet == {"preset", "caption", *(one.name for one in fields(Decoding))}, "every parameter of decoding"
     assert {name for name in SETTINGS if name.startswith("jasco.")} == {
-        f"jasco.{name}" for name in JascoConfig.model_fields if name != "model"
+        f"jasco.{name}" for name in JascoConfig.model_fields if name not in {"model", "kit"}
     }
 
 
