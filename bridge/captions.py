@@ -65,7 +65,7 @@ def known_of(prompt: str, key: Key | None, chart: Chart, window: Window, tempo_m
 
 def said_otherwise(chart: Chart) -> frozenset[str]:
     """What JASCO is told by its other controls: the key by chords, tempo, meter and feel by drums."""
-    chords = {"key"} if any(span.chord for span in chart.chords) else set()
+    chords = {"key"} if chart.chords else set()
     return frozenset(chords | ({"feel", "meter", "bpm"} if chart.drums else set()))
 
 

@@ -75,7 +75,7 @@ def _configured(
             raise typer.BadParameter(f"{assignment!r} is no NAME=VALUE such as magnet.temperature=2.5.")
         options.setdefault(section, {})[key] = value.strip()
     settings = load_config(path, options)
-    return with_model(settings, model, engine) if model else settings
+    return settings if model is None else with_model(settings, model, engine)
 
 
 def _given_audio(continued: Path | None, infill: Path | None, beats: str | None) -> AudioRegion | None:
@@ -224,11 +224,14 @@ def ecdc(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
+) -> None:
     """Say what is installed, reachable and missing, and what to do about each."""
+    from bridge.config import load_config
     from bridge.doctor import examine
 
-    findings = examine()
+    findings = examine(load_config(config) if config else None)
     for finding in findings:
         print(finding.line)
     if any(finding.fatal for finding in findings):

@@ -37,11 +37,15 @@ def receipt_for(
     *,
     soundfont: Path | None,
     created_at: datetime,
+    drum_track: str | None = None,
 ) -> Receipt:
-    """The receipt of one take. ``state`` is the session as it was when the request was made."""
+    """The receipt of one take. ``state`` is the session as it was when the request was made.
+
+    ``drum_track`` is the file that the model heard in the place of the chart's drums.
+    """
     window = request.window
     name, licence = (soundfont.name, "as the user's own file says") if soundfont else DEFAULT_SOUNDFONT
-    plays_soundfont = request.model is None or (bool(chart.drums) and request.engine == JASCO)
+    plays_soundfont = request.model is None or (bool(chart.drums) and request.engine == JASCO and drum_track is None)
     return Receipt(
         engine=request.engine,
         model=request.model,
@@ -63,7 +67,8 @@ def receipt_for(
         chords_asked=tuple(ChordAsked(start=span.start, label=_as_asked(span)) for span in chart.chords),
         chords_used=tuple(_chords_used(request.controls[facts.take], state.tempo_map)),
         chords_substituted=tuple(_substituted(chart)) if request.engine == JASCO else (),
-        drums=chart.drums,
+        drums=() if drum_track else chart.drums,
+        drum_track=drum_track,
         melody=chart.melody,
         engine_settings=_engine_settings(request.controls[facts.take]),
         given_audio=_given_audio(request.controls[facts.take]),

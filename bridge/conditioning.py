@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bridge.captions import caption, known_of, said_otherwise
-from bridge.engines import MAGNET
+from bridge.engines import JASCO, MAGNET
 from bridge.errors import ClipTooLong, NothingToPlay, RequestError
 from bridge.jasco_plan import JascoSettings, jasco_controls
 from bridge.magnet_plan import MagnetSettings, magnet_prompt
@@ -197,6 +197,8 @@ def _chords(state: SessionState, window: Window) -> tuple[tuple[ChordSpan, ...],
     if state.engine == MAGNET:
         if not state.prompt and state.given is None:
             raise NothingToPlay("MAGNeT plays a description: send /sideman/prompt first.")
+        return (), []
+    if state.engine == JASCO and state.prompt and state.key is None:
         return (), []
     if state.key is None:
         raise NothingToPlay(

@@ -17,12 +17,14 @@ from bridge.errors import ConfigError, SidemanError
 from bridge.hosts import require_host
 from bridge.model_store import default_store, find_model, kind_of
 from bridge.neural_config import JascoConfig, MagnetConfig, Section
+from bridge.user_paths import expanded
+from models.card import read_card
 
 DEFAULT_PORT: Final = 9130
 COMMAND_LINE: Final = "the command line"
 MAX_CONFIG_BYTES: Final = 1_000_000
 Port = Annotated[int, Field(ge=0, le=65535)]
-UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
+UserPath = Annotated[Path, AfterValidator(expanded)]
 
 
 def _engine_name(name: str) -> str:
@@ -75,7 +77,7 @@ class EngineConfig(Section):
     """Where converted models lie."""
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda`` or ``mps``."""
-    stall_s: Annotated[float, Field(gt=0, le=3600)] = 120.0
+    stall_s: Annotated[float, Field(gt=0, le=3600)] = 600.0
     """An engine that says nothing for this long while it works is stopped and started again."""
     queue: Annotated[int, Field(ge=1, le=256)] = 16
     """Requests that may wait."""
@@ -139,7 +141,7 @@ def with_model(config: Config, name: str, engine: str | None) -> Config:
     """
     kind = kind_of(name, config.engine.models) or engine
     if kind is None:
-        find_model(name, config.engine.models)
+        read_card(find_model(name, config.engine.models))
         kind = config.engine.name
     if kind not in {JASCO, MAGNET}:
         raise ConfigError(f"The engine {kind} plays no model: say --engine {JASCO} or --engine {MAGNET} with --model.")

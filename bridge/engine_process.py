@@ -19,12 +19,13 @@ from typing import BinaryIO, Final
 
 from pydantic import BaseModel, ValidationError
 
-from bridge.errors import Cancelled, SidemanError
+from bridge.errors import Cancelled, ModelError, SidemanError
 from bridge.making import Engine, EngineOptions, facts_of, make_takes, open_engine
 from bridge.requests import (
     TO_ENGINE,
     Failed,
     Finished,
+    GenerationRequest,
     Progressed,
     Ready,
     Run,
@@ -103,7 +104,7 @@ class Worker:
         request = run.request
         try:
             takes = make_takes(
-                self._engines[request.engine],
+                self._engine_for(request),
                 request,
                 report=_throttled(lambda share: self._send(Progressed(id=request.id, share=share))),
                 cancelled=lambda: self._inbox.is_stopped(request.id),
@@ -120,6 +121,16 @@ class Worker:
                 id=request.id, code="engine_failed", message="The engine ran out of memory: ask for fewer bars."
             )
         return Finished(id=request.id)
+
+    def _engine_for(self, request: GenerationRequest) -> Engine:
+        """The engine of a request. Raises ``ModelError`` when the request means other weights than those loaded."""
+        engine = self._engines[request.engine]
+        card = getattr(engine, "card", None)
+        if card and request.model and card.tensors_sha256[:12] not in request.model:
+            raise ModelError(
+                f"The model of the engine {request.engine} was replaced while Sideman ran: start the daemon again."
+            )
+        return engine
 
 
 def _throttled(send: Callable[[float], None]) -> Callable[[float], None]:

@@ -13,7 +13,8 @@ from typing import Final
 from midi.chords import Chord, parse_chord
 from models.vocabulary import NO_CHORD, UNKNOWN_CHORD, chord_vocabulary
 
-_THIRDS: Final = frozenset({3, 4})
+MINOR_THIRD: Final = 3
+MAJOR_THIRD: Final = 4
 _SEVENTHS: Final = frozenset({10, 11})
 
 
@@ -48,12 +49,17 @@ def _misfit(chord: Chord, other: Chord) -> tuple[bool, bool, bool, int, bool, bo
     ours, theirs = _tones(chord), _tones(other)
     return (
         chord.root != other.root,
-        ours & _THIRDS != theirs & _THIRDS and bool(ours & _THIRDS),
+        _third(ours) != _third(theirs) and bool(_third(ours)),
         ours & _SEVENTHS != theirs & _SEVENTHS,
         len(ours ^ theirs),
         chord.bass_pitch_class != other.bass_pitch_class,
         other.bass is not None,
     )
+
+
+def _third(tones: frozenset[int]) -> frozenset[int]:
+    """The third of a chord; beside a major one, three semitones are a sharp ninth."""
+    return frozenset({MAJOR_THIRD}) if MAJOR_THIRD in tones else tones & {MINOR_THIRD}
 
 
 def _distance(chord: Chord, other: Chord) -> int:

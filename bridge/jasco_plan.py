@@ -5,6 +5,7 @@ JASCO hears chords from a vocabulary of its own, a melody in a range of its own,
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +18,7 @@ from bridge.requests import Window
 from midi.chords import ChordSpan, chord_label
 from midi.melody import Note
 from midi.time import Beats, TempoMap
-from models.generator import JascoControls, TimedHit, TimedPitch
+from models.generator import SAME_TIME_S, JascoControls, TimedHit, TimedPitch
 
 LOWEST_PITCH: Final = 43
 HIGHEST_PITCH: Final = 95
@@ -44,7 +45,7 @@ def jasco_controls(
     chart: Chart, window: Window, tempo_map: TempoMap, settings: JascoSettings, *, prompt: str, seed: int
 ) -> tuple[JascoControls, tuple[Notice, ...]]:
     """The controls of one take, and what was substituted. Raises ``ClipTooLong`` for more than the model's window."""
-    if window.seconds > settings.segment_s:
+    if window.seconds > settings.segment_s + SAME_TIME_S:
         raise ClipTooLong(
             f"JASCO plays {settings.segment_s:g} seconds at a time, and {window.bars} bars last {window.seconds:.1f} "
             "here: ask for fewer bars, or play them with the engine sketch."
@@ -74,9 +75,7 @@ def jasco_controls(
 
 
 def _changes(spans: Sequence[ChordSpan]) -> Iterator[ChordSpan]:
-    """The spans at which the label changes; nothing at all when there is no chord anywhere."""
-    if all(span.chord is None for span in spans):
-        return
+    """The spans at which the label changes. A chart that says that there is no chord is a chart, too."""
     last = None
     for span in spans:
         label = label_of(span.chord).label
@@ -100,18 +99,27 @@ def _substitutions(spans: Sequence[ChordSpan]) -> Iterator[Notice]:
 
 
 def _melody(notes: Sequence[Note], settings: JascoSettings) -> tuple[tuple[Note, ...], tuple[Notice, ...]]:
-    """The melody within the model's range, by octaves."""
+    """The melody within the model's range, by octaves; where notes sound together the model takes the highest."""
     if not notes:
         return (), ()
     if not settings.melody:
         text = f"The model {settings.model} takes no melody; the clip is made without it."
         return (), (Notice(code="melody_ignored", message=text),)
     moved = tuple(_into_range(note) for note in notes)
-    count = sum(one.pitch != other.pitch for one, other in zip(notes, moved, strict=True))
-    if not count:
-        return moved, ()
-    text = f"{count} melody notes lie outside JASCO's range (G2 to B6) and were moved by octaves."
-    return moved, (Notice(code="melody_moved", message=text),)
+    told = []
+    if count := sum(one.pitch != other.pitch for one, other in zip(notes, moved, strict=True)):
+        text = f"{count} melody notes lie outside JASCO's range (G2 to B6) and were moved by octaves."
+        told.append(Notice(code="melody_moved", message=text))
+    if _sounds_together(moved):
+        text = "JASCO takes one melody note at a time; where several sound, the highest is played."
+        told.append(Notice(code="melody_reduced", message=text))
+    return moved, tuple(told)
+
+
+def _sounds_together(notes: Sequence[Note]) -> bool:
+    """Whether a note begins before another has ended."""
+    ordered = sorted(notes, key=lambda note: note.at)
+    return any(second.at < first.at + first.length - 1e-6 for first, second in itertools.pairwise(ordered))
 
 
 def _into_range(note: Note) -> Note:

@@ -108,7 +108,8 @@ def _open_magnet(options: EngineOptions) -> Engine:
 def _model_of(engine: str, options: EngineOptions) -> Path:
     if engine not in options.models:
         raise EngineUnavailable(
-            f"The engine {engine} needs a model: sideman models list names them; pull one, and name it with --model."
+            f"The engine {engine} had no model when Sideman was started: pull one (sideman models list names them), "
+            "and start the daemon again."
         )
     return options.models[engine]
 

@@ -8,6 +8,7 @@ from typing import Final, get_args
 
 import platformdirs
 
+from bridge.user_paths import expanded
 from models.card import CARD_FILE, Card, read_card
 from models.catalogue import ECDC_CODECS, RELEASES, Kind, find_release, nearest_release
 from models.errors import ModelError
@@ -35,14 +36,18 @@ def codec_folder(store: Path) -> Path:
 
 def find_model(name: str, store: Path) -> Path:
     """The converted folder that a short name, a repository of the Hub or a path means. Raises ``ModelError``."""
-    path = Path(name).expanduser()
-    if (path / CARD_FILE).is_file():
-        return path
+    if not name.strip():
+        raise ModelError("The name of the model is empty; sideman models list names them.")
+    try:
+        path = expanded(Path(name))
+    except ValueError as error:
+        raise ModelError(f"{error}.") from error
+    kept = store / local_name(name)
+    for folder in (path, kept):
+        if (folder / CARD_FILE).is_file():
+            return folder
     if (path / STATE_FILE).is_file():
         raise ModelError(f"{path} is a checkpoint as it was released: run sideman models convert {path} first.")
-    kept = store / local_name(name)
-    if (kept / CARD_FILE).is_file():
-        return kept
     if path.is_absolute() or path.exists() or name.startswith((".", "~")):
         raise ModelError(f"{path} is no converted model: name a folder that sideman models convert made.")
     if find_release(name) or "/" in name:
@@ -85,4 +90,5 @@ def model_lines(store: Path) -> Iterator[str]:
         yield f"{name:20} {'codec of .ecdc files':38} {'CC-BY-NC-4.0':14} {state}"
     for name, card in here.items():
         if name not in RELEASES:
-            yield f"{name:20} {card.segment_s:g} s at a time{'':22} {card.licence:14} on this machine"
+            summary = f"{card.kind}, {card.segment_s:g} s at a time"
+            yield f"{name:20} {summary:38} {card.licence:14} on this machine"

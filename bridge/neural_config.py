@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from bridge.captions import DEFAULT_CAPTION, check_parts
 from bridge.errors import RequestError
+from bridge.user_paths import expanded
 from models.presets import DECODINGS, SOLVERS, Decoding, SpanArrangement, SpanScoring
 
 AUTO: Final = "auto"
@@ -86,7 +87,7 @@ class JascoConfig(Section):
     text_weight: Annotated[float, Field(ge=0, le=20)] = 0.0
     caption: _Caption = DEFAULT_CAPTION
     """What the model is asked for in words; what chords and drums say already is left out."""
-    kit: Annotated[Path, AfterValidator(Path.expanduser)] | None = None
+    kit: Annotated[Path, AfterValidator(expanded)] | None = None
     """What the model hears its drums with: a folder of one audio file for each voice, or a soundfont."""
 
 

@@ -24,6 +24,7 @@ from bridge.session import SessionState
 from midi.charts import ChordChart, DrumChart, MelodyChart
 from midi.events import AudioRegion
 from midi.files import Song, read_song
+from models.checksums import sha256_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,8 @@ def render(options: RenderOptions, config: Config, report: Callable[[float], Non
     """Render the file into ``options.out``. ``report`` is told the share that is done. Raises ``SidemanError``."""
     if options.drum_track and config.engine.name != JASCO:
         raise RequestError(f"A drum track is for the engine jasco; {config.engine.name} does not hear it.")
+    if options.separate_drums and not options.drum_track:
+        raise RequestError("There is no drum track to isolate drums from: name one with --drum-track.")
     if options.given and config.engine.name != MAGNET:
         raise RequestError(f"The engine magnet goes on from audio; {config.engine.name} does not.")
     for path in (options.drum_track, options.given.path if options.given else None):
@@ -129,13 +132,21 @@ def render(options: RenderOptions, config: Config, report: Callable[[float], Non
         ),
     )
     request, soundfont = planned.request, sound_source(settings.name, config)
+    drum_track = _described_track(options)
     clips: list[Clip] = []
     told: list[Notice] = []
     for take, made in enumerate(make_takes(engine, request, report=report, cancelled=lambda: False)):
         facts = facts_of(request, take, made)
         told += take_notices(facts)
         receipt = receipt_for(
-            request, planned.chart, facts, state, notices, soundfont=soundfont, created_at=datetime.now(UTC)
+            request,
+            planned.chart,
+            facts,
+            state,
+            notices,
+            soundfont=soundfont,
+            created_at=datetime.now(UTC),
+            drum_track=drum_track,
         )
         tags = loop_tags(request.window, state.key)
         clips.append(folder.write(made.mastered.samples, tags=tags, receipt=receipt))
@@ -148,6 +159,14 @@ def _drum_track(options: RenderOptions) -> Iterator[Notice]:
         how = ", isolated from a mix by Demucs" if options.separate_drums else ""
         text = f"The model heard the drums of {options.drum_track.name}{how}, and not those of the chart."
         yield Notice(code="drum_track", message=text)
+
+
+def _described_track(options: RenderOptions) -> str | None:
+    """The drum track for the receipt: its name, checksum, and whether its drums were isolated."""
+    if options.drum_track is None:
+        return None
+    how = ", its drums isolated by Demucs" if options.separate_drums else ""
+    return f"{options.drum_track.name} (SHA-256 {sha256_of(options.drum_track)}){how}"
 
 
 def _id_of(file: Path) -> str:

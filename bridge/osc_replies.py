@@ -242,6 +242,7 @@ NOTICE_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "pattern_fitted": "A drum pattern meets bars of another length, and was cut or goes on there.",
         "caption": "The model is asked for more than the prompt says; the message is what it is asked for.",
         "chord_substituted": "A chord that the model does not know is played as the nearest one that it does.",
+        "melody_reduced": "Melody notes sound together, and the model takes the highest.",
         "melody_moved": "Melody notes outside the model's range were moved by octaves.",
         "melody_ignored": "The model takes no melody; the clip is made without it.",
         "not_heard": "The engine does not hear something of the session: chords, drums or melody, or given audio.",

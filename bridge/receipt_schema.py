@@ -120,6 +120,8 @@ class Receipt:
     chords_used: tuple[ChordUsed, ...] = ()
     chords_substituted: tuple[ChordSubstituted, ...] = ()
     drums: tuple[DrumHit, ...] = ()
+    drum_track: str | None = None
+    """A file that the model heard in the place of the chart's drums, with its SHA-256."""
     melody: tuple[Note, ...] = ()
     engine_settings: dict[str, Any] = field(default_factory=dict)
     given_audio: str | None = None

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bridge.errors import DiskError
 from bridge.jasco_labels import label_of
 from bridge.mastering import MasterSettings, master
 from bridge.model_store import DOWNLOADS, default_store, find_model, local_name
@@ -71,6 +72,8 @@ class Sound:
         try:
             part.write_bytes(wav_bytes(mastered.samples, sample_rate_hz=self.sample_rate_hz, tags=None))
             part.replace(target)
+        except OSError as error:
+            raise DiskError(f"{target} cannot be written: {error.strerror}.") from error
         finally:
             part.unlink(missing_ok=True)
         return target
@@ -209,6 +212,11 @@ class JascoModel:
         takes = _takes(descriptions, seed)
         config = self._model.config
         labels = [(label_of(parse_chord(symbol)).label, start) for symbol, start in chords]
+        for label, start in labels:
+            if not 0 <= start < config.segment_s:
+                raise ModelError(
+                    f"The chord {label} begins at {start:g} s, and the window lasts {config.segment_s:g} s."
+                )
         frames = chord_frames(labels, frame_rate_hz=config.frame_rate_hz, duration_s=config.segment_s)
         track = torch.from_numpy(read_drums(drums, config.sample_rate_hz)) if drums else None
         roll = melody_roll(tuple(melody), config) if melody and config.melody_dim else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Final, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -128,6 +128,8 @@ class MagnetPrompt:
     seed: int
 
 
+SAME_TIME_S: Final = 1e-6
+"""Seconds that differ by less are the same: sums of beats are rounded."""
 Progress = Callable[[float], None]
 """Told the share of the batch that is done, from 0 to 1."""
 CancelCheck = Callable[[], bool]

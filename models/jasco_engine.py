@@ -27,7 +27,7 @@ from models.batching import (
 )
 from models.checkpoints import load_jasco
 from models.errors import Cancelled, ModelError
-from models.generator import CancelCheck, JascoControls, Progress, Samples, TimedPitch, Waveform
+from models.generator import SAME_TIME_S, CancelCheck, JascoControls, Progress, Samples, TimedPitch, Waveform
 from models.jasco import MELODY_LOWEST_PITCH, Controls, Guidance, JascoConfig, chord_frames, noise_of
 from models.presets import SOLVERS
 from models.vocabulary import UNKNOWN_CHORD, chord_vocabulary
@@ -71,7 +71,7 @@ class JascoEngine:
         window_s = self._model.config.segment_s
         if not all(math.isfinite(value) for value in (chart.duration_s, chart.all_weight, chart.text_weight)):
             raise ModelError("The duration and the weights of guidance are numbers.")
-        if chart.duration_s > window_s + 1e-6:
+        if chart.duration_s > window_s + SAME_TIME_S:
             raise ModelError(
                 f"JASCO plays {window_s:g} s at a time, and the clip lasts {chart.duration_s:.2f} s: "
                 "ask for fewer bars."

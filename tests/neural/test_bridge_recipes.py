@@ -15,6 +15,7 @@ from hub_server import Hub, hub_server
 from small_checkpoints import converted_small, converted_small_magnet, write_small
 from test_models_hub import environment
 
+from bridge.errors import DiskError
 from bridge.recipes import DECODINGS, JascoModel, MagnetModel, load_jasco, load_magnet
 from midi.errors import ChordError
 from models.errors import ModelError
@@ -87,7 +88,7 @@ def test_a_file_has_its_loudness_and_appears_whole(magnet: MagnetModel, tmp_path
     assert pyloudnorm.Meter(rate).integrated_loudness(audio) == pytest.approx(-14.0, abs=0.6)
     assert np.abs(audio).max() <= 10 ** (-1 / 20) + 1e-6
     assert [file.name for file in tmp_path.iterdir()] == ["a.wav"]
-    with pytest.raises(OSError):
+    with pytest.raises(DiskError, match="cannot be written"):
         sound.write(tmp_path / "none" / "a.wav")
 
 
@@ -97,6 +98,8 @@ def test_what_cannot_be_used_is_refused(jasco: JascoModel, magnet: MagnetModel, 
             magnet.generate(wrong)
     with pytest.raises(ChordError):
         jasco.generate(["rock"], chords=[("H7", 0.0)])
+    with pytest.raises(ModelError, match="begins at 99 s"):
+        jasco.generate(["rock"], chords=[("C", 99.0)])
     with pytest.raises(ModelError, match="no solver 'best'"):
         jasco.generate(["rock"], solver="best")
     with pytest.raises(ModelError, match="is no converted model"):
