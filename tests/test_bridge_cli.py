@@ -63,6 +63,16 @@ def test_the_doctor_names_what_is_wrong(tmp_path: Path, monkeypatch: pytest.Monk
     assert any("none.sf2" in line for line in wrong)
 
 
+def test_commands_about_this_machine_take_the_configuration_of_the_daemon(tmp_path: Path) -> None:
+    file = tmp_path / "sideman.toml"
+    file.write_text(f'[engine]\nmodels = "{tmp_path}/models"\n[clips]\nfolder = "{tmp_path}/clips"\n')
+    doctor_says = runner.invoke(app, ["doctor", "--config", str(file)]).output
+    assert f"clips go to {tmp_path}/clips" in doctor_says.replace("\n", "")
+    missing = runner.invoke(app, ["models", "check", "jasco-400M", "--config", str(tmp_path / "none.toml")])
+    assert missing.exit_code != 0
+    assert runner.invoke(app, ["models", "list", "--config", str(file)]).exit_code == 0
+
+
 def test_the_doctor_sees_a_port_in_use(tmp_path: Path) -> None:
     import socket
 

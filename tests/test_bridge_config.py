@@ -41,6 +41,14 @@ def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert load_config(written(tmp_path, "[clips]\nfolder = '~/here'\n")).clips.folder == tmp_path / "here"
 
 
+def test_a_home_folder_of_nobody_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text('[clips]\nfolder = "~no-such-user/clips"\n[jasco]\nkit = "~no-such-user/kit"\n')
+    with pytest.raises(ConfigError, match="names a user that this machine does not know") as caught:
+        load_config(file)
+    assert "clips.folder" in str(caught.value) and "jasco.kit" in str(caught.value)
+
+
 def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
     text = "[osc]\nprot = 1\nport = 70000\n[clips]\nloudness_lufs = 'loud'\n[engine]\nname = 'magnat'\n[hosst]\n"
     with pytest.raises(ConfigError) as caught:
@@ -131,6 +139,8 @@ def test_a_model_chooses_its_engine_and_its_section() -> None:
         ("jasco-400M", "sketch", "sketch was asked for"),
         ("jasco-40M", None, "did you mean jasco-400M"),
         ("./nowhere", None, "is no converted model"),
+        ("", None, "name of the model is empty"),
+        ("~no-such-user/model", None, "names a user that this machine does not know"),
     ],
 )
 def test_a_model_that_does_not_fit_is_refused(name: str, engine: str | None, words: str) -> None:

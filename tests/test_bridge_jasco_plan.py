@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.conditioning import AudioFormat, Plan, plan
-from bridge.errors import ClipTooLong
+from bridge.errors import ClipTooLong, NothingToPlay
 from bridge.jasco_labels import label_of
 from bridge.jasco_plan import JascoSettings
 from bridge.session import SessionState
@@ -60,9 +60,27 @@ def test_times_are_rounded_so_that_no_chord_is_a_frame_late() -> None:
     assert starts == [0.0, 0.2, 0.4, 0.6]
 
 
-def test_no_chord_anywhere_is_no_condition() -> None:
+def test_a_chart_without_chords_is_no_condition() -> None:
     drums = DrumChart(patterns=(parse_pattern("kick", "x...x...x...x...", TEMPO),))
     assert controls(replace(STATE, chords=ChordChart(), drums=drums)).chords == ()
+
+
+def test_a_chart_that_says_no_chord_is_a_condition() -> None:
+    assert controls(replace(STATE, chords=ChordChart(progression=parse_progression("N.C. |")))).chords == ((0.0, "N"),)
+
+
+def test_a_prompt_alone_is_enough() -> None:
+    made = controls(replace(STATE, chords=ChordChart()))
+    assert (made.description, made.chords, made.drums) == ("soul", (), ())
+    with pytest.raises(NothingToPlay):
+        controls(replace(STATE, chords=ChordChart(), prompt=""))
+
+
+def test_a_clip_that_fills_the_window_but_for_rounding_is_planned() -> None:
+    """24 beats at 144 are ten seconds; counted from beat 28 the sum is a few units in the last place more."""
+    tempo = TempoMap.constant(Bpm(144.0))
+    state = replace(STATE, tempo_map=tempo, start=Beats(28.0), bars=6)
+    assert controls(state).duration_s == pytest.approx(10.0)
 
 
 def test_a_substitution_is_told_once() -> None:
@@ -90,6 +108,17 @@ def test_a_melody_out_of_range_is_moved_by_octaves_and_told() -> None:
     state = replace(STATE, melody=MelodyChart(notes=notes, bars=4))
     assert [note.pitch for note in controls(state).melody] == [54, 84]
     assert codes(state) == ["melody_moved"]
+
+
+def test_notes_that_sound_together_are_told() -> None:
+    def note(at: float, pitch: int) -> Note:
+        return Note(at=Beats(at), length=Beats(1.0), pitch=pitch, velocity=90)
+
+    def told(*notes: Note) -> list[str]:
+        return codes(replace(STATE, melody=MelodyChart(notes=notes, bars=4)))
+
+    assert told(note(0, 60), note(1, 62)) == []
+    assert told(note(0, 60), note(0.5, 62)) == ["melody_reduced"]
 
 
 def test_a_model_without_melody_says_that_it_ignores_one() -> None:
@@ -126,6 +155,16 @@ def test_the_request_says_which_model_and_licence() -> None:
 def test_a_chord_gets_its_label_or_the_nearest(chord: str, label: str, distance: int) -> None:
     found = label_of(parse_chord(chord))
     assert (found.label, found.distance) == (label, distance)
+
+
+@pytest.mark.parametrize("root", range(12))
+@pytest.mark.parametrize("quality", ["7alt", "7#9", "7b9", "7#5#9"])
+def test_a_sharp_ninth_is_not_taken_for_the_third(quality: str, root: int) -> None:
+    name = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"][root]
+    played = parse_chord(label_of(parse_chord(f"{name}{quality}")).label)
+    assert played is not None
+    assert played.root == root
+    assert 4 in {tone % 12 for tone in played.quality.intervals}
 
 
 @given(root=st.integers(0, 11), row=st.sampled_from(QUALITIES), bass=st.none() | st.integers(0, 11))

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import wave
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from small_checkpoints import converted_small
 
 from bridge.errors import StartError
 from bridge.osc_client import OscClient
 from bridge.spawned import SpawnedDaemon, spawned_daemon
+from models.card import CARD_FILE
 
 ENDS = ("/sideman/done", "/sideman/cancelled", "/sideman/error")
 
@@ -107,3 +112,42 @@ def test_render_plays_a_midi_file_with_jasco(model: Path, tmp_path: Path) -> Non
     (clip,) = json.loads(ran.stdout)["clips"]
     receipt = json.loads(Path(clip["receipt_path"]).read_text(encoding="utf-8"))
     assert receipt["engine"] == "jasco"
+
+
+def test_a_drum_track_stands_in_the_receipt(model: Path, tmp_path: Path) -> None:
+    track = tmp_path / "drums.wav"
+    soundfile.write(track, np.random.default_rng(0).normal(0, 0.1, 32000).astype(np.float32), 32000)
+    waltz = Path(__file__).parent.parent / "data" / "midi" / "waltz.mid"
+    command = [sys.executable, "-P", "-m", "bridge", "render", str(waltz), "--bars", "1", "--engine", "jasco"]
+    command += ["--model", str(model), "--device", "cpu", "--out", str(tmp_path / "out"), "--json"]
+    ran = subprocess.run(
+        [*command, "--drum-track", str(track)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    (clip,) = json.loads(ran.stdout)["clips"]
+    receipt = json.loads(Path(clip["receipt_path"]).read_text(encoding="utf-8"))
+    sha256 = hashlib.sha256(track.read_bytes()).hexdigest()
+    assert receipt["drum_track"] == f"drums.wav (SHA-256 {sha256})"
+    assert receipt["drums"] == []
+    assert receipt["soundfont"] is None
+    ran = subprocess.run([*command, "--separate-drums"], capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 1
+    assert "There is no drum track to isolate drums from" in ran.stderr
+
+
+def test_weights_that_were_replaced_under_a_daemon_are_told(model: Path, tmp_path: Path) -> None:
+    """The receipt would name weights that did not play."""
+    copied = tmp_path / "model"
+    shutil.copytree(model, copied)
+    started = spawned_daemon(tmp_path / "clips", "--engine", "jasco", "--model", str(copied), "--device", "cpu")
+    with started as spawned, OscClient(spawned.host, spawned.port) as client:
+        play_session(client)
+        client.send("/sideman/takes", "i", 1)
+        client.send("/sideman/generate", "s", "before")
+        assert list(client.hear_until(*ENDS, within_s=120))[-1].address == "/sideman/done"
+        card = json.loads((copied / CARD_FILE).read_text(encoding="utf-8"))
+        (copied / CARD_FILE).write_text(json.dumps(card | {"tensors_sha256": "0" * 64}), encoding="utf-8")
+        client.send("/sideman/generate", "s", "after")
+        *_, error = client.hear_until(*ENDS, within_s=120)
+    assert error.arguments[0] == "after"
+    assert "was replaced while Sideman ran: start the daemon again" in str(error.arguments[2])
