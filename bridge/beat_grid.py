@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from bridge.fit_record import MAX_CHANGE
 from bridge.requests import Window
 from midi.time import Meter, TempoMap
 from models.generator import BeatGrid
 
-MAX_CHANGE: Final = 0.08
-"""More stretching than this would be heard; another seed is tried instead."""
 DOTTED_QUARTERS: Final = 1.5
 _SAME_BPM: Final = 1e-6
 _SAME_BEATS: Final = 1e-6
@@ -23,22 +22,25 @@ def beat_quarters(meter: Meter) -> float:
 
 
 def grid_of(window: Window, tempo_map: TempoMap) -> BeatGrid | None:
-    """The beats of a clip; None where the tempo or the beat changes inside it, or a bar has a broken number of them.
+    """The beats of a clip; None where they change inside it, or do not fill its bars.
 
-    What is to be spared is the longest loop that may be stretched to the clip, and a beat before it begins.
+    That is: the tempo or the beat changes, a bar has a broken number of beats, or the clip begins beside one. What is to be spared is the longest loop that may be stretched to the clip, and a beat before it begins.
     """
     first = tempo_map.bar_at(window.start)
     meters = [tempo_map.meter_of(bar) for bar in range(first.bar, first.bar + window.bars)]
     quarters = beat_quarters(meters[0])
     if any(beat_quarters(meter) != quarters or (meter.beats / quarters) % 1 for meter in meters):
         return None
-    beats = (window.end - window.start) / quarters
-    if not _is_steady(window, tempo_map) or abs(beats - round(beats)) > _SAME_BEATS or round(beats) < 1:
+    beats, offset = (window.end - window.start) / quarters, first.offset / quarters
+    broken = any(abs(number - round(number)) > _SAME_BEATS for number in (beats, offset))
+    if broken or round(beats) < 1 or not _is_steady(window, tempo_map):
         return None
+    bar_beats = round(meters[0].beats / quarters)
     longest_s = window.seconds / (1.0 - MAX_CHANGE)
     return BeatGrid(
         beats=round(beats),
-        bar_beats=round(meters[0].beats / quarters),
+        bar_beats=bar_beats,
+        pickup=(bar_beats - round(offset)) % bar_beats,
         beat_quarters=quarters,
         spare_s=longest_s - window.seconds + longest_s / round(beats),
     )

@@ -5,7 +5,6 @@ librosa brings numba, so it is imported when something is heard, which only the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -105,7 +104,7 @@ def hear(mono: npt.NDArray[np.floating[Any]], sample_rate_hz: int, *, near_bpm: 
     )
     spectrum = librosa.power_to_db(powers)
     low = librosa.mel_frequencies(_MEL_BANDS, fmin=_LOWEST_MEL_HZ, fmax=sample_rate_hz / 2) < _BASS_HZ
-    timing = {"sr": sample_rate_hz, "hop_length": hop}
+    timing: Any = {"sr": sample_rate_hz, "hop_length": hop}
     onsets = np.asarray(librosa.onset.onset_strength(S=spectrum, n_fft=size, **timing), dtype=np.float64)
     bass = np.asarray(librosa.onset.onset_strength(S=spectrum[low], n_fft=size, **timing), dtype=np.float64)
     chroma = librosa.feature.chroma_stft(y=audio, n_fft=_CHROMA_SIZE * size, tuning=0.0, norm=None, **timing)

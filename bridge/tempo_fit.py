@@ -7,13 +7,12 @@ the start, and their length is made the clip's. One ratio for all of it: what a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
-from bridge.beat_grid import MAX_CHANGE
 from bridge.beats import Heard, Series, hear
+from bridge.fit_record import MAX_CHANGE, Outcome, TempoFit
 from bridge.stretching import stretched, stretcher
 from models.generator import BeatGrid, Samples
 
@@ -35,28 +34,6 @@ _BASS_WEIGHT: Final = 0.5
 _HARMONY_WEIGHT: Final = 0.8
 _SEAM_FRAMES: Final = 3
 """The shortest stretch of spectrum that can be compared."""
-
-Outcome = Literal["fitted", "no_beat", "irregular", "other_tempo", "too_short"]
-"""Laid on the beat; or kept as it was made: no beat was heard, none that holds, one of another tempo, or the loop does
-not lie in the audio whole."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TempoFit:
-    """What was found and done. ``bpm`` is the tempo of what was made, in quarter notes a minute (None: no beat).
-
-    The clip was cut from ``start_s`` on, and is ``ratio`` times as long as it was there; 1 is as it was made.
-    ``change`` is what it would take to fit: 0.02 is two per cent longer.
-    """
-
-    outcome: Outcome
-    bpm: float | None = None
-    start_s: float = 0.0
-    ratio: float = 1.0
-    change: float | None = None
-    pulse: float = 0.0
-    spread_s: float | None = None
-    stretcher: str | None = None
 
 
 def fit(
@@ -132,7 +109,7 @@ def _best(heard: Heard, starts: Series, beat_s: float, grid: BeatGrid) -> float:
     Bars are told by what the bass plays and where the harmony changes: the backbeat is louder than the downbeat.
     """
     beats = starts[:, None] + beat_s * np.arange(grid.beats)
-    bars = beats[:, :: grid.bar_beats]
+    bars = beats[:, grid.pickup % grid.beats :: grid.bar_beats]
     on_beat = heard.strength_at(heard.onsets, beats.ravel()).reshape(beats.shape).mean(axis=1)
     bass = heard.strength_at(heard.bass, bars.ravel()).reshape(bars.shape).mean(axis=1)
     change = heard.harmony_change_at(bars.ravel(), beat_s).reshape(bars.shape).mean(axis=1)

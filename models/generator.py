@@ -120,12 +120,13 @@ class GivenAudio:
 class BeatGrid:
     """The beats that a clip is to have: how many, how many to a bar, and quarter notes to a beat.
 
-    A beat is what feet tap: a quarter note, and a dotted one in 6/8. ``spare_s`` is how many seconds more than the
-    clip lasts must be made, so that there is a loop to choose from.
+    A beat is what feet tap: a quarter note, and a dotted one in 6/8. ``pickup`` of them come before the first bar line.
+    ``spare_s`` is how many seconds more than the clip lasts must be made, so that there is a loop to choose from.
     """
 
     beats: int
     bar_beats: int
+    pickup: int = 0
     beat_quarters: float
     spare_s: float
 
