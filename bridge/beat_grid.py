@@ -24,7 +24,8 @@ def beat_quarters(meter: Meter) -> float:
 def grid_of(window: Window, tempo_map: TempoMap) -> BeatGrid | None:
     """The beats of a clip; None where they change inside it, or do not fill its bars.
 
-    That is: the tempo or the beat changes, a bar has a broken number of beats, or the clip begins beside one. What is to be spared is the longest loop that may be stretched to the clip, and a beat before it begins.
+    That is: the tempo or the beat changes, a bar has a broken number of beats, or the clip begins beside one.
+    What is to be spared is the longest loop that may be stretched to the clip, and a beat before it begins.
     """
     first = tempo_map.bar_at(window.start)
     meters = [tempo_map.meter_of(bar) for bar in range(first.bar, first.bar + window.bars)]

@@ -57,8 +57,9 @@ class FitRecord:
         if used.outcome != "fitted":
             tried = ", ".join(str(one.seed) for one in self.attempts)
             return (
-                f"None of the seeds {tried} gave a steady loop within {MAX_CHANGE:.0%} of the session's tempo; {seed} is kept "
-                f"as the model made it, at {heard}: its beats do not lie on the grid. Try another seed or prompt."
+                f"None of the seeds {tried} gave a steady loop within {MAX_CHANGE:.0%} of the session's tempo; "
+                f"{seed} is kept as the model made it, at {heard}: its beats do not lie on the grid. "
+                "Try another seed or prompt."
             )
         before = ", ".join(str(one.seed) for one in self.attempts if one.seed != seed)
         again = f" It is the seed {seed}; {before} did not fit." if before else ""

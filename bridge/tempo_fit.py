@@ -110,12 +110,13 @@ def _best(heard: Heard, starts: Series, beat_s: float, grid: BeatGrid) -> float:
     """
     beats = starts[:, None] + beat_s * np.arange(grid.beats)
     bars = beats[:, grid.pickup % grid.beats :: grid.bar_beats]
-    on_beat = heard.strength_at(heard.onsets, beats.ravel()).reshape(beats.shape).mean(axis=1)
+    both = _normal(heard.onsets) + _normal(heard.bass)
+    on_beat = heard.strength_at(both, beats.ravel()).reshape(beats.shape).mean(axis=1)
     bass = heard.strength_at(heard.bass, bars.ravel()).reshape(bars.shape).mean(axis=1)
     change = heard.harmony_change_at(bars.ravel(), beat_s).reshape(bars.shape).mean(axis=1)
     seam = np.array([_alike(heard, start, beat_s * grid.beats, beat_s) for start in starts])
     scores = (
-        _BEAT_WEIGHT * _normal(on_beat) + _BASS_WEIGHT * _normal(bass) + _HARMONY_WEIGHT * _normal(change)
+        _BEAT_WEIGHT * _between(on_beat) + _BASS_WEIGHT * _normal(bass) + _HARMONY_WEIGHT * _normal(change)
         + _SEAM_WEIGHT * seam
     )  # fmt: skip
     return float(starts[int(np.argmax(scores))])
@@ -125,6 +126,11 @@ def _normal(values: Series) -> Series:
     """The values with their largest at 1."""
     largest = float(np.abs(values).max())
     return values / largest if largest > 0 else values
+
+
+def _between(values: Series) -> Series:
+    """The values from 0 for their smallest to 1 for their largest: beats are a little stronger than what is between."""
+    return _normal(values - values.min())
 
 
 def _alike(heard: Heard, start_s: float, loop_s: float, around_s: float) -> float:

@@ -126,6 +126,29 @@ def test_every_parameter_is_reached_over_osc(daemon: SpawnedDaemon) -> None:
     assert receipt_of(after)["engine_settings"]["decoding_steps"] == [10, 5, 5, 5], "as configured"
 
 
+def test_how_a_take_was_fitted_is_told_and_written_down_and_can_be_switched_off(daemon: SpawnedDaemon) -> None:
+    with OscClient(daemon.host, daemon.port) as client:
+        fresh(client)
+        client.send("/sideman/tempo", "f", 120.0)
+        (fitted,), heard = made(client, "fitted")
+        client.send("/sideman/set", "ss", "magnet.tempo_fit", "false")
+        (plain,), heard_plain = made(client, "plain")
+        client.send("/sideman/set", "s", "magnet.tempo_fit")
+    told = [str(message.arguments[2]) for message in heard if message.arguments[1:2] == ("tempo_fit",)]
+    record = receipt_of(fitted)["tempo_fit"]
+    assert len(told) == 1
+    assert record["attempts"][0]["seed"] == 7
+    assert receipt_of(fitted)["seed"] in {one["seed"] for one in record["attempts"]}
+    assert (record["used"]["outcome"] == "no_beat") == told[0].startswith("No steady beat")
+    assert {"code": "tempo_fit", "message": told[0]} in receipt_of(fitted)["notices"]
+    assert receipt_of(fitted)["versions"].keys() >= {"librosa", "python-stretch"}
+    assert receipt_of(plain)["tempo_fit"] is None
+    assert not [message for message in heard_plain if message.arguments[1:2] == ("tempo_fit",)]
+    for clip in (fitted, plain):
+        with wave.open(str(clip)) as file:
+            assert file.getnframes() == 2 * 48000
+
+
 def test_a_clip_is_continued_and_its_successor_is_another(daemon: SpawnedDaemon) -> None:
     with OscClient(daemon.host, daemon.port) as client:
         fresh(client)
