@@ -250,10 +250,8 @@ def no_grid() -> Iterator[tuple[str, SessionState, MagnetSettings]]:
     yield "off", STATE, replace(SETTINGS, tempo_fit=False)
 
 
-@pytest.mark.parametrize(
-    ("name", "state", "model"), no_grid(), ids=lambda value: value if isinstance(value, str) else ""
-)
-def test_there_is_nothing_to_fit_to(name: str, state: SessionState, model: MagnetSettings) -> None:
+@pytest.mark.parametrize(("state", "model"), [pytest.param(*case, id=name) for name, *case in no_grid()])
+def test_there_is_nothing_to_fit_to(state: SessionState, model: MagnetSettings) -> None:
     assert grid_in(state, model) is None
 
 

@@ -14,9 +14,13 @@ import numpy as np
 import pytest
 import soundfile
 from hub_server import Hub, hub_server
-from small_checkpoints import converted_small, write_small
+from small_checkpoints import converted_small, converted_small_magnet, write_small
 from test_models_hub import models, stored
 
+from bridge.config import Config
+from bridge.engine_parts import model_settings
+from bridge.magnet_plan import MagnetSettings
+from bridge.neural_config import MagnetConfig
 from bridge.osc_client import OscClient
 from bridge.spawned import SpawnedDaemon, spawned_daemon
 from models.card import read_card
@@ -226,3 +230,11 @@ def test_render_goes_on_from_a_file(model: Path, tmp_path: Path) -> None:
     wrong = subprocess.run([*base, "--beats", "0:1"], capture_output=True, text=True, timeout=60, check=False)
     assert wrong.returncode == 2
     assert "belong together" in wrong.stderr
+
+
+@pytest.mark.parametrize(("sound", "fitted"), [(False, True), (True, False)])
+def test_a_model_of_sounds_is_not_fitted(tmp_path: Path, sound: bool, fitted: bool) -> None:
+    folder = converted_small_magnet(tmp_path, sound=sound)
+    settings = model_settings("magnet", Config(magnet=MagnetConfig(model=str(folder))))
+    assert isinstance(settings, MagnetSettings)
+    assert settings.tempo_fit is fitted
