@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 from hub_server import Hub, hub_server
-from small_checkpoints import converted_small, converted_small_magnet, write_small
+from small_checkpoints import converted_small, copy_of, write_small
 from test_models_hub import models, stored
 
 from bridge.config import Config
@@ -23,7 +23,7 @@ from bridge.magnet_plan import MagnetSettings
 from bridge.neural_config import MagnetConfig
 from bridge.osc_client import OscClient
 from bridge.spawned import SpawnedDaemon, spawned_daemon
-from models.card import read_card
+from models.card import CARD_FILE, read_card
 
 PARITY = Path(__file__).parent.parent / "data" / "parity"
 ENDS = ("/sideman/done", "/sideman/cancelled", "/sideman/error")
@@ -233,8 +233,10 @@ def test_render_goes_on_from_a_file(model: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("sound", "fitted"), [(False, True), (True, False)])
-def test_a_model_of_sounds_is_not_fitted(tmp_path: Path, sound: bool, fitted: bool) -> None:
-    folder = converted_small_magnet(tmp_path, sound=sound)
+def test_a_model_of_sounds_is_not_fitted(model: Path, tmp_path: Path, sound: bool, fitted: bool) -> None:
+    folder = copy_of(model, tmp_path / "model")
+    card = read_card(folder).model_copy(update={"sound": sound})
+    (folder / CARD_FILE).write_text(card.to_json(), encoding="utf-8")
     settings = model_settings("magnet", Config(magnet=MagnetConfig(model=str(folder))))
     assert isinstance(settings, MagnetSettings)
     assert settings.tempo_fit is fitted
