@@ -76,6 +76,7 @@ def receipt_for(
             AudioWindow(start_s=Seconds(start), duration_s=Seconds(end - start))
             for start, end in facts.windows_s or ((0.0, window.seconds),)
         ),
+        tempo_fit=facts.tempo_fit,
         sample_rate_hz=window.sample_rate_hz,
         frames=window.frames,
         seconds=window.seconds,
@@ -93,6 +94,8 @@ def receipt_for(
 
 def take_notices(facts: TakeMade) -> Iterator[Notice]:
     """What there is to tell about one take, once it is made."""
+    if facts.tempo_fit:
+        yield Notice(code="tempo_fit", message=facts.tempo_fit.told(facts.seed))
     for text in facts.engine_notices:
         yield Notice(code="engine", message=text)
     for text in facts.notices:

@@ -66,6 +66,7 @@ def model_settings(engine: str, config: Config, settings: Iterable[tuple[str, st
         segment_s=card.segment_s,
         decoding=magnet.decoding(sound=card.sound),
         caption=magnet.caption,
+        tempo_fit=magnet.tempo_fit and not card.sound,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from bridge.beat_grid import grid_of
 from bridge.captions import DEFAULT_CAPTION
 from bridge.errors import ClipTooLong, RequestError
 from bridge.notices import Chart, Notice
@@ -30,6 +31,8 @@ class MagnetSettings:
     segment_s: float
     decoding: Decoding
     caption: tuple[str, ...] = DEFAULT_CAPTION
+    tempo_fit: bool = False
+    """Whether what the model makes is laid on the clip's beats, where it has a steady beat."""
 
 
 def magnet_prompt(
@@ -56,6 +59,7 @@ def magnet_prompt(
         duration_s=window.seconds,
         decoding=settings.decoding,
         given=_given(given, window, tempo_map) if given else None,
+        grid=grid_of(window, tempo_map) if settings.tempo_fit and given is None else None,
         seed=seed,
     )
     return made, _not_heard(chart)

@@ -17,6 +17,8 @@ from typing import Any, Final
 from bridge.drum_render import DrumRenderer
 from bridge.engines import require_engine
 from bridge.errors import Cancelled, EngineUnavailable
+from bridge.fit_attempts import made_takes
+from bridge.fit_record import FitRecord
 from bridge.mastering import Mastered, MasterSettings, master
 from bridge.requests import GenerationRequest, TakeMade
 from midi.chords import ChordSpan
@@ -35,9 +37,11 @@ _SOUNDFONT_PACKAGES: Final = ("midirenderer", "pretty_midi", "numpy", "scipy", "
 ENGINE_PACKAGES: Final[dict[str, tuple[str, ...]]] = {
     "sketch": _SOUNDFONT_PACKAGES,
     "jasco": ("torch", "transformers", "torchdiffeq", *_SOUNDFONT_PACKAGES),
-    "magnet": ("torch", "transformers", "numpy", "scipy", "soxr", "pyloudnorm"),
+    "magnet": ("torch", "transformers", "librosa", "python-stretch", "numpy", "scipy", "soxr", "pyloudnorm"),
 }
 """The packages whose versions decide what an engine's clips sound like, bit for bit."""
+OPTIONAL_PACKAGES: Final = frozenset({"python-stretch"})
+"""Packages that not every machine has a build of, and that something else takes the place of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +62,16 @@ class EngineOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Made:
-    """One take: its audio, the seconds that it took, and the windows that it was made in."""
+    """One take: its audio, the seed it was made of, the seconds that it took, and the windows that it was made in."""
 
     mastered: Mastered
+    seed: int
     seconds_spent: float
     windows_s: tuple[tuple[float, float], ...] = ()
     notices: tuple[str, ...] = ()
     """What the engine has to tell of it."""
+    tempo_fit: FitRecord | None = None
+    """How it was laid on the beat, where it was to be."""
 
 
 def open_engine(name: str, options: EngineOptions) -> Engine:
@@ -146,12 +153,20 @@ def make_takes(
         report(GENERATING_SHARE * share + (1.0 - GENERATING_SHARE) * done / takes)
 
     began = time.perf_counter()
-    for waveform in engine.generate(request.controls, report=generated, cancelled=cancelled):
+    for take in made_takes(engine, request, report=generated, cancelled=cancelled):
         stop_if_cancelled()
+        waveform = take.waveform
         mastered = master(waveform, settings, stop_if_cancelled)
         done += 1
         now = time.perf_counter()
-        yield Made(mastered=mastered, seconds_spent=now - began, windows_s=waveform.windows_s, notices=waveform.notices)
+        yield Made(
+            mastered=mastered,
+            seed=take.seed,
+            seconds_spent=now - began,
+            windows_s=waveform.windows_s,
+            notices=waveform.notices,
+            tempo_fit=take.tempo_fit,
+        )
         began = now
 
 
@@ -161,7 +176,7 @@ def facts_of(request: GenerationRequest, take: int, made: Made) -> TakeMade:
     return TakeMade(
         id=request.id,
         take=take,
-        seed=request.controls[take].seed,
+        seed=made.seed,
         loudness_lufs=mastered.loudness_lufs,
         peak_dbfs=mastered.peak_dbfs,
         gain_db=mastered.gain_db,
@@ -170,6 +185,7 @@ def facts_of(request: GenerationRequest, take: int, made: Made) -> TakeMade:
         windows_s=made.windows_s,
         notices=mastered.notices,
         engine_notices=made.notices,
+        tempo_fit=made.tempo_fit,
         seconds_spent=made.seconds_spent,
         versions=engine_versions(request.engine),
     )
@@ -178,7 +194,13 @@ def facts_of(request: GenerationRequest, take: int, made: Made) -> TakeMade:
 @functools.cache
 def engine_versions(name: str) -> dict[str, str]:
     """Versions of what an engine's audio depends on."""
-    versions = {package: metadata.version(package) for package in ENGINE_PACKAGES.get(name, ())}
+    versions = {}
+    for package in ENGINE_PACKAGES.get(name, ()):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            if package not in OPTIONAL_PACKAGES:
+                raise
     return {"sideman": metadata.version("sideman"), "python": platform.python_version(), **versions}
 
 

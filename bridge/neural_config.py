@@ -107,6 +107,8 @@ class MagnetConfig(Section):
     span_arrangement: SpanArrangement | None = None
     span_scoring: SpanScoring | None = None
     sampling: bool | None = None
+    tempo_fit: bool = True
+    """Whether what the model made is laid on the session's beats."""
 
     def decoding(self, *, sound: bool) -> Decoding:
         """What MAGNeT is told; ``sound`` is whether the model makes sounds rather than music."""

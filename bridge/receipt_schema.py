@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, ConfigDict, PlainSerializer, TypeAdapter, ValidationError, with_config
 
 from bridge.errors import ClipError
+from bridge.fit_record import FitRecord
 from bridge.notices import Notice
 from midi.drums import DrumHit
 from midi.errors import SidemanError
@@ -126,6 +127,8 @@ class Receipt:
     engine_settings: dict[str, Any] = field(default_factory=dict)
     given_audio: str | None = None
     windows: tuple[AudioWindow, ...] = ()
+    tempo_fit: FitRecord | None = None
+    """How a model's audio was laid on the session's beats, where it was to be."""
     sample_rate_hz: int
     frames: int
     seconds: Seconds

@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from bridge.fit_record import FitRecord
 from midi.time import Beats, Bpm, Meter, Seconds
 from models.generator import JascoControls, MagnetPrompt, SketchChart
 
@@ -95,6 +96,7 @@ class TakeMade(_Frozen):
     windows_s: tuple[tuple[float, float], ...] = ()
     notices: tuple[str, ...]
     engine_notices: tuple[str, ...] = ()
+    tempo_fit: FitRecord | None = None
     seconds_spent: float
     versions: dict[str, str]
 

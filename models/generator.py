@@ -117,14 +117,33 @@ class GivenAudio:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BeatGrid:
+    """The beats that a clip is to have: how many, how many to a bar, and quarter notes to a beat.
+
+    A beat is what feet tap: a quarter note, and a dotted one in 6/8. ``pickup`` of them come before the first bar line.
+    ``spare_s`` is how many seconds more than the clip lasts must be made, so that there is a loop to choose from.
+    """
+
+    beats: int
+    bar_beats: int
+    pickup: int = 0
+    beat_quarters: float
+    spare_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MagnetPrompt:
-    """What MAGNeT is asked for: a description, how its masks are filled, and audio to go on from."""
+    """What MAGNeT is asked for: a description, how its masks are filled, and audio to go on from.
+
+    With a ``grid`` its audio is to be fitted to beats, and all that the windows hold is wanted, not the clip alone.
+    """
 
     kind: Literal["magnet"] = "magnet"
     description: str
     duration_s: float
     decoding: Decoding
     given: GivenAudio | None = None
+    grid: BeatGrid | None = None
     seed: int
 
 

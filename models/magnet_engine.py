@@ -69,11 +69,22 @@ def layout(frames: int, window: int, unit: int, *, known: Sequence[bool] = (), s
     """
     total = max(frames + start, window)
     total += (window - total) % unit
-    hop = max(unit, window - max(unit, _whole(window * HEARD_SHARE, unit)))
+    hop = _hop(window, unit)
     starts = [*range(0, total - window, hop), total - window]
     full = (*known, *(False,) * total)[:total]
     windows = tuple((first, first + window) for first in starts if not all(full[first : first + window]))
     return Layout(known=full, windows=windows, start=start)
+
+
+def filled(frames: int, window: int, unit: int) -> int:
+    """All frames of as many windows as a clip of ``frames`` takes: there is no more work in them."""
+    hop = _hop(window, unit)
+    return window + -(-max(0, frames - window) // hop) * hop
+
+
+def _hop(window: int, unit: int) -> int:
+    """Frames from the start of a window to that of the next."""
+    return max(unit, window - max(unit, _whole(window * HEARD_SHARE, unit)))
 
 
 def _whole(frames: float, unit: int) -> int:
@@ -95,6 +106,8 @@ class MagnetEngine:
         self, batch: Sequence[MagnetPrompt], *, report: Progress, cancelled: CancelCheck
     ) -> Iterator[Waveform]:
         """One waveform for each take: mono, from the clip's start to a moment after its end.
+
+        For a prompt with a grid it goes on to the end of the last window.
 
         ``cancelled`` is asked after each step. Raises ``Cancelled``, ``ModelError`` for audio or a description that
         cannot be used, and ``GeneratorError`` when memory or numbers run out.
@@ -126,6 +139,8 @@ class MagnetEngine:
         config = self._model.config
         frames = -int(-(prompt.duration_s + OVERLAP_S) * config.frame_rate_hz // 1)
         window = _whole(config.segment_frames, config.span)
+        if prompt.grid:
+            frames = filled(frames + -int(-prompt.grid.spare_s * config.frame_rate_hz // 1), window, config.span)
         if prompt.given is None:
             return layout(frames, window, config.span), None
         hop = self._model.codec.config.hop
@@ -186,9 +201,10 @@ class MagnetEngine:
             audio = self._model.decode(codes)[0].T.float().cpu().numpy()
         rate, hop = self._model.config.sample_rate_hz, self._model.codec.config.hop
         first = plan.start * hop
-        frames = round((prompt.duration_s + OVERLAP_S) * rate)
+        lasts_s = (len(plan.known) - plan.start) * hop / rate - OVERLAP_S if prompt.grid else prompt.duration_s
+        frames = round((lasts_s + OVERLAP_S) * rate)
         windows = tuple(
-            (max(0.0, (begin - plan.start) * hop / rate), min(prompt.duration_s, (end - plan.start) * hop / rate))
+            (max(0.0, (begin - plan.start) * hop / rate), min(lasts_s, (end - plan.start) * hop / rate))
             for begin, end in plan.windows
         )
         return Waveform(

@@ -100,7 +100,7 @@ def test_other_engines_say_that_they_do_not_go_on_from_audio() -> None:
 
 def test_the_settings_are_those_of_the_configuration() -> None:
     of_magnet = {name.partition(".")[2] for name in SETTINGS if name.startswith("magnet.")}
-    assert of_magnet == {"preset", "caption", *(one.name for one in fields(Decoding))}, "every parameter of decoding"
+    assert of_magnet == {"preset", "caption", "tempo_fit", *(one.name for one in fields(Decoding))}
     assert {name for name in SETTINGS if name.startswith("jasco.")} == {
         f"jasco.{name}" for name in JascoConfig.model_fields if name not in {"model", "kit"}
     }

@@ -14,12 +14,16 @@ import numpy as np
 import pytest
 import soundfile
 from hub_server import Hub, hub_server
-from small_checkpoints import converted_small, write_small
+from small_checkpoints import converted_small, copy_of, write_small
 from test_models_hub import models, stored
 
+from bridge.config import Config
+from bridge.engine_parts import model_settings
+from bridge.magnet_plan import MagnetSettings
+from bridge.neural_config import MagnetConfig
 from bridge.osc_client import OscClient
 from bridge.spawned import SpawnedDaemon, spawned_daemon
-from models.card import read_card
+from models.card import CARD_FILE, read_card
 
 PARITY = Path(__file__).parent.parent / "data" / "parity"
 ENDS = ("/sideman/done", "/sideman/cancelled", "/sideman/error")
@@ -126,6 +130,29 @@ def test_every_parameter_is_reached_over_osc(daemon: SpawnedDaemon) -> None:
     assert receipt_of(after)["engine_settings"]["decoding_steps"] == [10, 5, 5, 5], "as configured"
 
 
+def test_how_a_take_was_fitted_is_told_and_written_down_and_can_be_switched_off(daemon: SpawnedDaemon) -> None:
+    with OscClient(daemon.host, daemon.port) as client:
+        fresh(client)
+        client.send("/sideman/tempo", "f", 120.0)
+        (fitted,), heard = made(client, "fitted")
+        client.send("/sideman/set", "ss", "magnet.tempo_fit", "false")
+        (plain,), heard_plain = made(client, "plain")
+        client.send("/sideman/set", "s", "magnet.tempo_fit")
+    told = [str(message.arguments[2]) for message in heard if message.arguments[1:2] == ("tempo_fit",)]
+    record = receipt_of(fitted)["tempo_fit"]
+    assert len(told) == 1
+    assert record["attempts"][0]["seed"] == 7
+    assert receipt_of(fitted)["seed"] in {one["seed"] for one in record["attempts"]}
+    assert (record["used"]["outcome"] == "no_beat") == told[0].startswith("No steady beat")
+    assert {"code": "tempo_fit", "message": told[0]} in receipt_of(fitted)["notices"]
+    assert receipt_of(fitted)["versions"].keys() >= {"librosa", "python-stretch"}
+    assert receipt_of(plain)["tempo_fit"] is None
+    assert not [message for message in heard_plain if message.arguments[1:2] == ("tempo_fit",)]
+    for clip in (fitted, plain):
+        with wave.open(str(clip)) as file:
+            assert file.getnframes() == 2 * 48000
+
+
 def test_a_clip_is_continued_and_its_successor_is_another(daemon: SpawnedDaemon) -> None:
     with OscClient(daemon.host, daemon.port) as client:
         fresh(client)
@@ -203,3 +230,13 @@ def test_render_goes_on_from_a_file(model: Path, tmp_path: Path) -> None:
     wrong = subprocess.run([*base, "--beats", "0:1"], capture_output=True, text=True, timeout=60, check=False)
     assert wrong.returncode == 2
     assert "belong together" in wrong.stderr
+
+
+@pytest.mark.parametrize(("sound", "fitted"), [(False, True), (True, False)])
+def test_a_model_of_sounds_is_not_fitted(model: Path, tmp_path: Path, sound: bool, fitted: bool) -> None:
+    folder = copy_of(model, tmp_path / "model")
+    card = read_card(folder).model_copy(update={"sound": sound})
+    (folder / CARD_FILE).write_text(card.to_json(), encoding="utf-8")
+    settings = model_settings("magnet", Config(magnet=MagnetConfig(model=str(folder))))
+    assert isinstance(settings, MagnetSettings)
+    assert settings.tempo_fit is fitted

@@ -18,9 +18,9 @@ from torch import Tensor
 from models.batching import SINGLE_PRECISION
 from models.checkpoints import load_magnet
 from models.errors import Cancelled, GeneratorError, ModelError
-from models.generator import GivenAudio, MagnetPrompt, Waveform
+from models.generator import BeatGrid, GivenAudio, MagnetPrompt, Waveform
 from models.magnet import Told, choose_by_seed
-from models.magnet_engine import OVERLAP_S, MagnetEngine, layout
+from models.magnet_engine import OVERLAP_S, MagnetEngine, filled, layout
 from models.presets import DECODINGS, Decoding
 
 RATE, HOP = 32000, 640
@@ -64,6 +64,29 @@ def test_a_take_lasts_as_long_as_the_clip_and_a_moment_more(engine: MagnetEngine
     assert waveform.sample_rate_hz == RATE
     assert waveform.samples.shape == (round((0.8 + OVERLAP_S) * RATE), 1)
     assert np.isfinite(waveform.samples).all()
+
+
+def test_what_is_to_be_fitted_fills_its_windows(engine: MagnetEngine) -> None:
+    """No window more than the spare audio asks for, and all of each."""
+    grid = BeatGrid(beats=2, bar_beats=2, beat_quarters=1.0, spare_s=0.05)
+    (one,) = made(engine, replace(PROMPT, grid=grid))
+    (plain,) = made(engine, PROMPT)
+    assert len(one.windows_s) == 1
+    assert one.frames > plain.frames
+    assert one.windows_s[0][1] == pytest.approx(one.frames / RATE - OVERLAP_S)
+    np.testing.assert_allclose(one.samples[: plain.frames // 2], plain.samples[: plain.frames // 2], atol=1e-4)
+    (two,) = made(engine, replace(PROMPT, grid=replace(grid, spare_s=0.3)))
+    assert len(two.windows_s) == 2
+    assert two.frames / RATE >= 0.8 + 0.3 + OVERLAP_S
+
+
+@given(frames=st.integers(1, 4000), window=st.integers(3, 1500), unit=st.sampled_from([1, 3]))
+def test_full_windows_are_no_more_windows(frames: int, window: int, unit: int) -> None:
+    window -= window % unit
+    full = filled(frames, window, unit)
+    assert full >= frames
+    assert len(layout(full, window, unit).windows) == len(layout(frames, window, unit).windows)
+    assert len(layout(full, window, unit).known) == full
 
 
 def test_takes_differ_and_a_seed_repeats_in_any_batch(engine: MagnetEngine) -> None:
