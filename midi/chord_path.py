@@ -20,9 +20,9 @@ from midi.time import Beats
 MAX_DELAY: Final = Beats(8.0)
 """A slot is decided at the latest so many beats after its start."""
 
-_CHANGE_COST: Final = {Level.BAR: 0.5, Level.BEAT: 0.75, Level.OFFBEAT: 1.4}
+_CHANGE_COST: Final = {Level.BAR: 0.35, Level.BEAT: 0.65, Level.OFFBEAT: 1.4}
 """What another chord costs by where it begins."""
-_BASS_CHANGE_COST: Final = {Level.BAR: 0.4, Level.BEAT: 0.5, Level.OFFBEAT: 0.8}
+_BASS_CHANGE_COST: Final = {Level.BAR: 0.4, Level.BEAT: 1.0, Level.OFFBEAT: 1.4}
 """What the same chord over another bass costs."""
 _SAME_CHORD_SHARE: Final = 0.3
 """Share of the cost of choosing a state that is paid where only the bass changes."""

@@ -52,9 +52,9 @@ _OTHER_TONE: Final = 0.075
 _BASS_ERROR: Final = 0.25
 """Likelihood that the lowest tone heard is not the chord's bass."""
 _BASS_WEIGHT: Final = 0.3
-_DENSITY: Final = 0.6
+_DENSITY: Final = 0.7
 """How far many tones at once count for more than one: 0 for as much more as they are, 1 for no more."""
-_SILENCE_COST: Final = 0.4
+_SILENCE_COST: Final = 0.19
 """What a beat of silence costs a chord; no chord costs nothing there."""
 _NOISE_COST: Final = 2.0
 """What a beat of sound costs no chord, beyond twelve tones that are all alike."""
@@ -78,7 +78,8 @@ _ROLES: Final[Mapping[str, _BassRole]] = {
     "third": _BassRole(chosen=0.1, a_beat=0.15),
     "fifth": _BassRole(chosen=0.3, a_beat=0.4),
     "seventh": _BassRole(chosen=0.3, a_beat=0.4),
-    "strange": _BassRole(chosen=1.5, a_beat=0.8),
+    "suspended": _BassRole(chosen=1.0, a_beat=0.6),
+    "strange": _BassRole(chosen=1.5, a_beat=0.4),
 }
 
 
@@ -171,9 +172,9 @@ def _role(chord: Chord) -> str:
     return _DEGREES[interval]
 
 
-_DEGREES: Final = ("root", *("third",) * 5, *("fifth",) * 3, *("seventh",) * 3)
+_DEGREES: Final = ("root", "third", "suspended", "third", "third", "suspended", *("fifth",) * 3, *("seventh",) * 3)
 """What each interval is in a chord; a suspended second or fourth stands for the third, a sixth for the seventh."""
-_TONE_LIKELIHOODS: Final = {"root": _ROOT, "third": _THIRD, "fifth": _FIFTH, "seventh": _SEVENTH}
+_TONE_LIKELIHOODS: Final = {"root": _ROOT, "third": _THIRD, "suspended": _THIRD, "fifth": _FIFTH, "seventh": _SEVENTH}
 
 
 def _choice_cost(chord: Chord) -> float:

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from midi.chord_syntax import quoted
@@ -142,7 +141,7 @@ class Controls:
 
     bindings: Mapping[str, Binding]
     pressed: frozenset[str] = frozenset()
-    moved_at: Mapping[str, Seconds] = MappingProxyType({})
+    moved_at: Mapping[str, Seconds] = field(default_factory=dict)
 
 
 def controlled(controls: Controls, event: ControlEvent) -> tuple[Controls, tuple[str, ...]]:

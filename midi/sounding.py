@@ -25,6 +25,8 @@ SUSTAINED_SHARE: Final = 0.7
 """What a note that only the pedal holds keeps of its weight from one slot to the next."""
 _FAINT: Final = 0.1
 """Share of weight under which a note that only the pedal holds is let go."""
+_CLEAR: Final = 0.5
+"""Least share of weight of a note that may be the bass above fainter ones."""
 
 BASS_MEMORY: Final = Beats(1.0)
 """How long a note that has ended may still be the bass under a texture of fewer than ``FULL_TEXTURE`` notes."""
@@ -112,11 +114,11 @@ def added(heard: Heard, sounding: Sounding, start: float, end: float) -> Heard:
     voices = sounding.voices.values()
     loudest = max(voice.velocity for voice in voices)
     weights = [0.0] * 12
-    lowest = 128
     for voice in voices:
         weights[voice.pitch % 12] += voice.share * voice.velocity / loudest
-        lowest = min(lowest, voice.pitch)
-    if len(voices) < FULL_TEXTURE:
+    clear = [voice.pitch for voice in voices if voice.share >= _CLEAR] or [voice.pitch for voice in voices]
+    lowest = min(clear)
+    if len(clear) < FULL_TEXTURE:
         lowest = min([lowest, *(pitch for pitch, ended in sounding.ended if ended > start - BASS_MEMORY)])
     bass = list(heard.bass)
     bass[lowest % 12] += length
