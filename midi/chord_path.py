@@ -80,19 +80,12 @@ def _best_origins(scores: Array, level: Level, choice_cost: Array) -> tuple[Arra
     """The best score of each state in a slot that begins at a level, before what sounds in it; and its origin."""
     states = chord_states()
     best = int(np.argmax(scores))
-    group_best = np.maximum.reduceat(scores[states.order], states.group_starts)
-    moved = group_best[states.group] - _BASS_CHANGE_COST[level] - _SAME_CHORD_SHARE * choice_cost
+    leaders = states.members[np.arange(len(states.members)), scores[states.members].argmax(axis=1)][states.group]
+    moved = scores[leaders] - _BASS_CHANGE_COST[level] - _SAME_CHORD_SHARE * choice_cost
     changed = scores[best] - _CHANGE_COST[level] - choice_cost
     found, origin = scores, np.arange(len(scores))
-    found, origin = np.where(moved > found, moved, found), np.where(moved > found, _leaders(scores), origin)
+    found, origin = np.where(moved > found, moved, found), np.where(moved > found, leaders, origin)
     return np.maximum(changed, found), np.where(changed > found, best, origin)
-
-
-def _leaders(scores: Array) -> _States:
-    """For each state, the best state of its group."""
-    states = chord_states()
-    by_group = np.lexsort((-scores, states.group))
-    return by_group[states.group_starts][states.group]
 
 
 def _decided(scores: Array, slots: tuple[Slot, ...], origins: tuple[_States, ...], choice_cost: Array) -> Extended:
@@ -124,7 +117,7 @@ def _alive(scores: Array, choice_cost: Array) -> _States:
     chord with a higher score.
     """
     states = chord_states()
-    dearest_bass = np.maximum.reduceat(choice_cost[states.order], states.group_starts)[states.group]
+    dearest_bass = choice_cost[states.members].max(axis=1)[states.group]
     margin = _DEAREST + np.maximum(choice_cost, (1 - _SAME_CHORD_SHARE) * dearest_bass)
     return np.flatnonzero(scores >= scores.max() - margin)
 

@@ -35,6 +35,11 @@ RECOGNISED_QUALITIES: Final[Mapping[str, float]] = {
     "m6": 0.9,
     "7sus4": 1.5,
     "sus2": 1.5,
+    "mMaj7": 1.7,
+    "add9": 1.7,
+    "9": 1.7,
+    "m9": 1.7,
+    "maj9": 1.7,
 }
 """The qualities that are looked for by their symbols, and what choosing each costs: the rarer, the more."""
 
@@ -87,8 +92,8 @@ _ROLES: Final[Mapping[str, _BassRole]] = {
 class ChordStates:
     """Every chord over every bass, and no chord at the end: tables by state [states].
 
-    ``group`` is one number for all basses of a chord. ``order`` lists the states group by group, and ``group_starts``
-    says where in it each group begins.
+    ``group`` is one number for all basses of a chord; ``members`` holds the states of each group [groups, 12], its
+    first one again and again where there are fewer.
     """
 
     chords: tuple[Chord | None, ...]
@@ -101,8 +106,7 @@ class ChordStates:
     choice_cost: Array
     silence_cost: Array
     group: npt.NDArray[np.intp]
-    order: npt.NDArray[np.intp]
-    group_starts: npt.NDArray[np.intp]
+    members: npt.NDArray[np.intp]
 
 
 @cache
@@ -111,8 +115,8 @@ def chord_states() -> ChordStates:
     chords = tuple(_chords())
     groups: dict[tuple[int, str], int] = {}
     group = [groups.setdefault((chord.root, chord.quality.symbol), len(groups)) for chord in chords] + [len(groups)]
-    order = np.argsort(group, kind="stable")
-    starts = np.flatnonzero(np.diff(np.array(group)[order], prepend=-1))
+    members = [[state for state, number in enumerate(group) if number == wanted] for wanted in range(group[-1] + 1)]
+    padded = [(states + states[:1] * 12)[:12] for states in members]
     noise = np.full((1, 12), -np.log(12))
     return ChordStates(
         chords=(*chords, None),
@@ -122,8 +126,7 @@ def chord_states() -> ChordStates:
         choice_cost=np.array([*(_choice_cost(chord) for chord in chords), 0.0]),
         silence_cost=np.array([_SILENCE_COST] * len(chords) + [0.0]),
         group=np.array(group),
-        order=order,
-        group_starts=starts,
+        members=np.array(padded),
     )
 
 
@@ -173,7 +176,7 @@ def _role(chord: Chord) -> str:
 
 
 _DEGREES: Final = ("root", "third", "suspended", "third", "third", "suspended", *("fifth",) * 3, *("seventh",) * 3)
-"""What each interval is in a chord; a suspended second or fourth stands for the third, a sixth for the seventh."""
+"""What each interval is in a chord; a sixth stands for the seventh, a second or fourth is suspended or added."""
 _TONE_LIKELIHOODS: Final = {"root": _ROOT, "third": _THIRD, "suspended": _THIRD, "fifth": _FIFTH, "seventh": _SEVENTH}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from midi.bar_loops import MAX_BARS, bars_apart, chart_place, on_bar_line
@@ -43,7 +43,7 @@ class DrumCapture:
     that the layout has no voice for, as they came.
     """
 
-    layout: DrumLayout = DRUM_LAYOUTS["general midi"]
+    layout: DrumLayout = field(default_factory=lambda: DRUM_LAYOUTS["general midi"])
     channel: int | None = None
     hits: tuple[DrumHit, ...] = ()
     unknown: frozenset[int] = frozenset()

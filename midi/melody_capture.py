@@ -72,7 +72,7 @@ def melody_notes(capture: MelodyCapture, start: Beats, at: Beats, *, monophonic:
     What is still held ends at ``at``. ``monophonic`` ends each note where the next begins; of those that begin together
     it keeps the highest.
     """
-    held = (_note(event, min(at, Beats(event.at + MAX_HELD))) for event in capture.held.values() if event.at < at)
+    held = (_note(event, at) for event in capture.held.values() if event.at < at)
     notes = sorted((*capture.notes, *held), key=lambda note: (note.at, note.pitch))
     chosen = tuple(note for note in notes if note.at >= start)
     return one_at_a_time(chosen) if monophonic else chosen
@@ -99,7 +99,7 @@ def melody_chart(notes: Iterable[Note], bars: int, tempo_map: TempoMap) -> Melod
 
 
 def _note(event: NoteOn, end: Beats) -> Note:
-    return Note(at=event.at, length=Beats(end - event.at), pitch=event.pitch, velocity=event.velocity)
+    return Note(at=event.at, length=min(Beats(end - event.at), MAX_HELD), pitch=event.pitch, velocity=event.velocity)
 
 
 def _end(note: Note) -> Beats:
@@ -116,7 +116,7 @@ def _ended(capture: MelodyCapture, keys: Iterable[_Key], at: Beats, tempo_map: T
     ended = [held.pop(key) for key in dict.fromkeys(keys) if key in held]
     if not ended:
         return capture
-    notes = [_note(event, min(at, Beats(event.at + MAX_HELD))) for event in ended]
+    notes = [_note(event, at) for event in ended]
     kept = (*capture.notes, *(note for note in notes if note.length >= SHORTEST))[-MAX_NOTES:]
     oldest = tempo_map.bar_start(tempo_map.bar_at(at).bar - MAX_BARS + 1)
     if kept and kept[0].at + kept[0].length < oldest:
