@@ -216,6 +216,26 @@ def test_six_eight_changes_on_dotted_quarters() -> None:
     assert chart(chord_changes(events, tempo_map, Beats(0.0), Beats(3.0))) == "0 C | 1.5 F"
 
 
+def sounding_pitches(text: str) -> list[int]:
+    """What sounds after a performance."""
+    return sorted(voice.pitch for voice in run(played(text))[0].sounding.voices.values())
+
+
+def test_the_pedal_holds_released_keys_until_it_is_lifted() -> None:
+    assert sounding_pitches("0 ped C3:1 E3:1\n1.5 +G3") == [60, 64, 67]
+    assert sounding_pitches("0 ped C3:1 E3:1\n1.5 +G3\n2 lift") == [67]
+
+
+def test_notes_under_the_pedal_die_away() -> None:
+    assert sounding_pitches("0 ped C3:1\n8 +G3") == [67]
+
+
+def test_the_pedal_of_one_source_holds_no_other() -> None:
+    events = [Pedal(at=Beats(0.0), down=True), NoteOn(at=Beats(0.0), pitch=60, velocity=80, source=1)]
+    recogniser, _ = run([*events, NoteOff(at=Beats(1.0), pitch=60, source=1)])
+    assert not recogniser.sounding.voices
+
+
 # While it is played
 
 
