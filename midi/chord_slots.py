@@ -39,12 +39,15 @@ def beat_length(meter: Meter) -> float:
 
 
 def slot_at(tempo_map: TempoMap, at: Beats, grid: ChordGrid) -> Slot:
-    """The slot that holds a position; the last one of a bar ends at the bar line, however short that makes it."""
-    place = tempo_map.bar_at(at)
+    """The slot that holds a position; the last one of a bar ends at the bar line, however short that makes it.
+
+    A position that misses the next slot by a rounding is in it.
+    """
+    place = tempo_map.bar_at(Beats(at + _ROUNDING))
     line, meter = tempo_map.bar_start(place.bar), tempo_map.meter_of(place.bar)
     beat = beat_length(meter)
     step = min(HALF_BEAT, beat) if grid == "half beat" else beat
-    index = math.floor(place.offset / step + _ROUNDING)
+    index = math.floor(place.offset / step)
     start, end = line + index * step, min(line + (index + 1) * step, tempo_map.bar_start(place.bar + 1))
     if index == 0:
         level = Level.BAR

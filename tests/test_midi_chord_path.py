@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -115,6 +117,11 @@ def test_a_key_makes_other_chords_dearer_and_its_own_no_cheaper() -> None:
 # The grid
 
 
+def test_a_position_that_misses_a_bar_line_by_a_rounding_lies_on_it() -> None:
+    slot = slot_at(TempoMap(), Beats(math.nextafter(8.0, 0.0)), "half beat")
+    assert slot == Slot(start=Beats(8.0), end=Beats(8.5), level=Level.BAR)
+
+
 @given(
     numerator=st.integers(1, 17), denominator=st.sampled_from([2, 4, 8, 16]), at=st.floats(0.0, 500.0),
     half=st.booleans(),
@@ -127,5 +134,6 @@ def test_slots_hold_their_position_and_follow_each_other(
     slot = slot_at(tempo_map, Beats(at), grid)  # type: ignore[arg-type]
     following: Slot = slot_at(tempo_map, slot.end, grid)  # type: ignore[arg-type]
     assert slot.start - 1e-6 <= at < slot.end + 1e-6
+    assert slot.end - slot.start > 1e-6
     assert abs(following.start - slot.end) < 1e-6
     assert (slot.level is Level.BAR) == (slot.start == tempo_map.bar_start(tempo_map.bar_at(slot.start).bar))
