@@ -11,13 +11,11 @@ from midi.drums import DrumHit, voice_of_note
 from midi.errors import VoiceError
 from midi.file_events import FileEvents, TrackEvent
 from midi.melody import Note
+from midi.performance import PEDAL_DOWN, SILENCING, SUSTAIN_PEDAL, PlayedEvent, played_event
 from midi.time import Beats
 
 DRUM_CHANNEL: Final = 9
 """Channel 10 of General MIDI, counted from 0."""
-_SUSTAIN: Final = 64
-_SILENCING: Final = frozenset({120, 123})
-"""All sound off, all notes off."""
 
 _ROUNDING: Final = 1e-6
 """Beats by which the sum of a start and a length may miss the end; a tick is thirty times as long or more."""
@@ -32,6 +30,14 @@ class TrackNote:
 
     track: int
     note: Note
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackPlayed:
+    """An event as it was played, and the track (from 0) that it stands in."""
+
+    track: int
+    event: PlayedEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +62,9 @@ class _NoteReader:
             self._strike((event.track, message.channel, message.note), event.tick, message.velocity)
         elif message.type in {"note_on", "note_off"}:
             self._release((event.track, message.channel, message.note), event.tick)
-        elif message.type == "control_change" and message.control == _SUSTAIN:
-            self._pedal(message.channel, message.value >= 64, event.tick)
-        elif message.type == "control_change" and message.control in _SILENCING:
+        elif message.type == "control_change" and message.control == SUSTAIN_PEDAL:
+            self._pedal(message.channel, message.value >= PEDAL_DOWN, event.tick)
+        elif message.type == "control_change" and message.control in SILENCING:
             self._end(self._held, message.channel, event.tick)
             self._end(self._sustained, message.channel, event.tick)
 
@@ -112,6 +118,18 @@ def read_notes(file: FileEvents, notices: list[str]) -> tuple[TrackNote, ...]:
     if hanging:
         notices.append(f"{hanging} notes are never released; they last until the end of the file.")
     return tuple(sorted(reader.notes, key=lambda item: (item.note.at, item.note.pitch)))
+
+
+def read_performance(file: FileEvents) -> tuple[TrackPlayed, ...]:
+    """Notes, pedals and silences outside the drum channel, in order."""
+    played: list[TrackPlayed] = []
+    for item in file.events:
+        if item.message.is_meta or getattr(item.message, "channel", DRUM_CHANNEL) == DRUM_CHANNEL:
+            continue
+        event = played_event(item.message, file.beat(item.tick), item.track)
+        if event is not None:
+            played.append(TrackPlayed(track=item.track, event=event))
+    return tuple(played)
 
 
 def read_drums(file: FileEvents, notices: list[str]) -> tuple[DrumHit, ...]:

@@ -1,7 +1,7 @@
 """MIDI files in and out.
 
 Chords come from marker, cue, text or lyric events where most of them are chord symbols, else from the
-notes (``midi.chord_detect``); drums from channel 10; the melody from a track that is named so.
+notes (``midi.chord_recogniser``); drums from channel 10; the melody from a track that is named so.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from midi.chord_detect import chords_from_notes
+from midi.chord_recogniser import chord_changes
 from midi.chord_syntax import quoted
 from midi.chords import ChordChange, parse_chord
 from midi.errors import ChordError, MidiFileError
 from midi.file_events import MAX_FILE_BYTES, FileEvents, TrackEvent, read_events, text_of
-from midi.file_notes import TrackNote, melody_track, read_drums, read_notes, top_line
+from midi.file_notes import melody_track, read_drums, read_notes, read_performance, top_line
 from midi.file_timeline import read_key, read_tempo_map
 from midi.file_writer import song_bytes, write_song
 from midi.keys import Key
+from midi.performance import NoteOn
 from midi.song import ChordSource, Song
 from midi.time import Beats, TempoMap
 
@@ -53,7 +54,7 @@ def song_from_bytes(data: bytes) -> Song:
     changes = _written_chords(file, notices)
     source: ChordSource = "markers" if changes else "none"
     if not changes:
-        changes = _heard_chords(notes, melody, tempo_map, end, key)
+        changes = _heard_chords(file, melody, tempo_map, end, key)
         source = "notes" if changes else "none"
     return Song(
         tempo_map=tempo_map,
@@ -84,12 +85,15 @@ def _ends_something(event: TrackEvent) -> bool:
 
 
 def _heard_chords(
-    notes: tuple[TrackNote, ...], melody: int | None, tempo_map: TempoMap, end: Beats, key: Key | None
+    file: FileEvents, melody: int | None, tempo_map: TempoMap, end: Beats, key: Key | None
 ) -> tuple[ChordChange, ...]:
-    """Chords of the accompaniment, or of the melody where there is nothing else."""
-    accompaniment = [item.note for item in notes if item.track != melody]
-    heard = accompaniment or [item.note for item in notes]
-    return chords_from_notes(heard, tempo_map, Beats(0.0), end, key)
+    """Chords of the accompaniment as it is played, or of the melody where there is nothing else."""
+    played = read_performance(file)
+    accompaniment = [item.event for item in played if item.track != melody]
+    heard = accompaniment if any(isinstance(event, NoteOn) for event in accompaniment) else [i.event for i in played]
+    if not any(isinstance(event, NoteOn) for event in heard):
+        return ()
+    return chord_changes(heard, tempo_map, Beats(0.0), end, key=key)
 
 
 def _written_chords(file: FileEvents, notices: list[str]) -> tuple[ChordChange, ...]:

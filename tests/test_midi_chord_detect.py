@@ -6,15 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midi.chord_detect import DETECTED_QUALITIES, chords_from_notes
+from midi.chord_detect import chords_from_notes
 from midi.chord_qualities import QUALITIES
+from midi.chord_states import RECOGNISED_QUALITIES
 from midi.chords import Chord, Quality, chord_label, parse_chord, parse_progression
 from midi.keys import parse_key
 from midi.melody import Note
 from midi.time import Beats, Bpm, Meter, TempoMap
 
 FOUR = TempoMap()
-NAMED = [row.quality for row in QUALITIES if row.quality.symbol in DETECTED_QUALITIES]
+NAMED = [row.quality for row in QUALITIES if row.quality.symbol in RECOGNISED_QUALITIES]
 
 
 def block(label: str, start: float, end: float, octave: int = 48, velocity: int = 80) -> list[Note]:
