@@ -6,8 +6,8 @@ Both are pure, and a state takes the same room however long it is fed.
 * **Tempo** comes from the ticks alone (``tick_clock``), whether the song runs or not.
 * **Position** counts from Start, or from the song position pointer: the tick after Start, Continue or a pointer sent
   while the song runs is the one at that place. Ticks without Start tell a tempo and move nothing.
-* **Timecode** moves the song where no Start, Continue or pointer came after it, and its seconds become beats by the session's tempo
-  map, or at the clock's tempo.
+* **Timecode** moves the song where no Start, Continue or pointer came after it. Its seconds become beats by the
+  session's tempo map, or at the clock's tempo.
 * **Dropout**: the position coasts on at the last tempo. The clock counts as ``lost`` when the song runs and no tick
   came for a second and for four ticks; the song stands still after ``COAST_S``. A clock that returns before that is
   taken up at the nearest tick. ``sure`` is then false until the next Start or pointer: a tick may be missing.
@@ -244,4 +244,5 @@ def _(message: QuarterFrame, state: FollowerState, at: Seconds) -> FollowerState
 
 @_heard.register
 def _(message: FullFrame, state: FollowerState, at: Seconds) -> FollowerState:
-    return replace(state, mtc=hear_full_frame(state.mtc, message.timecode, at), by_timecode=not state.running)
+    mtc = hear_full_frame(state.mtc, message.timecode, at)
+    return replace(state, mtc=mtc, by_timecode=not state.running)
