@@ -36,6 +36,8 @@ UNKNOWN_TEMPO: Final = Bpm(120.0)
 HALF_SURE_PERIOD: Final = 0.005
 HALF_SURE_PHASE: Final = Seconds(0.005)
 """Standard errors, of the tempo relative to it and of the position in time, that halve the confidence."""
+HALF_SURE_JITTER: Final = 0.3
+"""Jitter in ticks that halves the confidence: two clocks at once look like one with as much."""
 FRESH_TICKS: Final = 2.0
 """Ticks that may be late before the confidence falls; it is 0 when the clock is lost."""
 IN_DOUBT: Final = 0.5
@@ -134,11 +136,13 @@ def _confidence(clock: TickClock, at: Seconds) -> float:
         return 0.0
     period_off = clock.bank.period_error / clock.period / HALF_SURE_PERIOD
     phase_off = clock.bank.phase_error / HALF_SURE_PHASE
+    unsteady = clock.bank.jitter / clock.period / HALF_SURE_JITTER
     fresh_until = FRESH_TICKS * clock.period
     stale = (at - clock.last - fresh_until) / (clock.silence_limit - fresh_until)
     fresh = min(1.0, max(0.0, 1.0 - stale))
     doubt = IN_DOUBT if clock.doubt else 1.0
-    return fresh * doubt * clock.regular / ((1.0 + period_off**2) * (1.0 + phase_off**2))
+    precise = 1.0 / ((1.0 + period_off**2) * (1.0 + phase_off**2) * (1.0 + unsteady**4))
+    return fresh * doubt * clock.regular * precise
 
 
 def _silence(state: FollowerState, at: Seconds) -> float:

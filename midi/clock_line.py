@@ -159,11 +159,16 @@ class LineBank:
         return Seconds(self.jitter * math.sqrt(self.line.phase_variance) if self.knows_period else self.jitter)
 
     @property
-    def spread(self) -> Seconds:
+    def measured_spread(self) -> Seconds:
         """What the next tick is expected to be off by: the jitter as far as it may be, and the line's own error."""
         surely = self.jitter * (1.0 + math.sqrt(2.0 / self.jitter_weight))
         unsure = self.line.moved(1, 0.0, 1.0).phase_variance if self.knows_period else 0.0
-        return Seconds(max(STEADY_ENOUGH, surely) * math.sqrt(1.0 + unsure))
+        return Seconds(surely * math.sqrt(1.0 + unsure))
+
+    @property
+    def spread(self) -> Seconds:
+        """The same, and no less than a tick may always be off by."""
+        return max(STEADY_ENOUGH, self.measured_spread)
 
     def ticks_since(self, at: Seconds) -> float:
         """Ticks from the latest one to ``at`` by the line; 0 while no period is known."""

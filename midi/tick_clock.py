@@ -93,7 +93,8 @@ def hear_tick(clock: TickClock, at: Seconds, *, anew: bool = False) -> TickClock
     if clock.is_silent(at):
         return _after_silence(clock, clock.bank, at)
     late = (clock.bank.ticks_since(at) - 1) * clock.period
-    if not clock.doubt and abs(late) <= _reach(clock.bank):
+    reach = IN_PLACE * clock.bank.measured_spread if anew else _reach(clock.bank)
+    if not clock.doubt and abs(late) <= reach:
         return _counted(clock, clock.bank, at, 1)
     if anew:
         count = clock.count + len(clock.doubt) + 1
