@@ -39,11 +39,11 @@ class Told:
     position: Beats | None = None
     at: Seconds = LONG_AGO
 
-    def position_at(self, at: Seconds, tempo: Bpm) -> Beats | None:
-        """Where the session takes itself to be."""
+    def position_at(self, at: Seconds) -> Beats | None:
+        """Where the session takes itself to be; None while it plays at a tempo of its own."""
         if self.position is None or not self.playing:
             return self.position
-        return Beats(self.position + (at - self.at) * (self.tempo or tempo) / 60.0)
+        return None if self.tempo is None else Beats(self.position + (at - self.at) * self.tempo / 60.0)
 
 
 def round_tempo(tempo: Bpm, error: Bpm) -> Bpm:
@@ -59,7 +59,7 @@ def round_tempo(tempo: Bpm, error: Bpm) -> Bpm:
 def tell(told: Told, clock: ClockEstimate, at: Seconds) -> tuple[Told, tuple[SessionEvent, ...]]:
     """The events that bring the session to what ``clock`` says at ``at``, and what it has been told with them."""
     events: list[SessionEvent] = []
-    known = told.position_at(at, clock.tempo)
+    known = told.position_at(at)
     if _is_another(told.tempo, clock):
         tempo = round_tempo(clock.tempo, clock.tempo_error)
         if tempo != told.tempo:

@@ -21,6 +21,8 @@ MTC_STOPPED_S: Final = Seconds(0.15)
 """After so long without a piece the song has stopped: at 24 frames a second, fourteen pieces are missing."""
 MEMORY: Final = 64
 """Pieces over which jitter is averaged, two thirds of a second at 24 frames."""
+MOST_LOST: Final = 3
+"""So many pieces may be missing in a row without the song being lost; more look like playing backwards."""
 FULL_FRAME_HEADER: Final = (0x7F, 0x01, 0x01)
 """Universal real time, and the message's two numbers; the device's own stands in second place."""
 FULL_FRAME_BYTES: Final = 8
@@ -132,7 +134,7 @@ def hear_quarter_frame(mtc: Mtc, piece: int, value: int, at: Seconds) -> Mtc:
     running = mtc.runs_at(at)
     if running and piece == mtc.piece:
         return replace(mtc, last=at)
-    if running and piece == (mtc.piece + 1) % PIECES:
+    if running and (piece - mtc.piece) % PIECES <= MOST_LOST + 1:
         mtc = _in_step(mtc, piece, at, told)
     elif not running:
         mtc = replace(mtc, ahead=None, heard=0, held=told)
@@ -140,9 +142,9 @@ def hear_quarter_frame(mtc: Mtc, piece: int, value: int, at: Seconds) -> Mtc:
 
 
 def _in_step(mtc: Mtc, piece: int, at: Seconds, told: Seconds) -> Mtc:
-    """The piece that was due: where the song is goes into the average."""
+    """The piece that was due, or one soon after: where the song is goes into the average."""
     frame = RATES[mtc.rate].frame
-    base = Seconds(mtc.base + 2 * frame) if piece == 0 else mtc.base
+    base = Seconds(mtc.base + 2 * frame) if piece < mtc.piece else mtc.base
     return _averaged(replace(mtc, base=base, held=told), Seconds(base + piece * frame / 4), at)
 
 
