@@ -74,6 +74,16 @@ class RtMidiPorts:
         self._lister: RtMidiClient | None
         self._api, self._lister = self._working(api)
 
+    @property
+    def kind(self) -> str:
+        """The system's kind of MIDI, such as ``alsa``."""
+        return str(self._rtmidi.get_api_display_name(self._api))
+
+    @property
+    def makes_ports(self) -> bool:
+        """Whether the system has virtual ports; Windows has none."""
+        return self._api not in {self._rtmidi.API_WINDOWS_MM, self._rtmidi.API_RTMIDI_DUMMY}
+
     def inputs(self) -> tuple[str, ...]:
         """Names of the ports that can be listened to."""
         try:
@@ -150,5 +160,7 @@ class RtMidiPorts:
 def _library() -> ModuleType:
     try:
         return importlib.import_module("rtmidi")
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MidiUnavailable(MISSING) from error
+    except ImportError as error:
+        raise MidiUnavailable(f"python-rtmidi cannot be loaded: {error}; on Debian, install libasound2.") from error

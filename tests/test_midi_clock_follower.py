@@ -151,8 +151,14 @@ def test_lost_ticks_are_counted(places: set[int]) -> None:
     assert tempo_at(state, 4.0) == pytest.approx(120.0, abs=1e-6)
 
 
-@given(st.lists(st.integers(min_value=40, max_value=180), max_size=6), st.floats(min_value=0.0, max_value=0.02))
+BEATS_APART = st.lists(st.integers(min_value=2, max_value=7), unique=True).map(
+    lambda beats: [24 * one for one in beats]
+)
+
+
+@given(BEATS_APART, st.floats(min_value=0.0, max_value=0.02))
 def test_doubled_ticks_are_not_counted(places: list[int], later: float) -> None:
+    """A single one tells nothing about the tempo; several in a row at half a tick are a faster clock."""
     doubles = [(at + later, Tick()) for place, (at, _) in enumerate(started(120, 8)) if place in places]
     state = heard(sorted([*started(120, 8), *doubles], key=lambda entry: entry[0]))
     assert position_at(state, 4.0) == pytest.approx(8.0, abs=0.001)
