@@ -97,6 +97,11 @@ class Device:
         self._process.stdin.write("".join(f"{line}\n" for line in lines))
         self._process.stdin.flush()
 
+    def begin(self) -> float:
+        """Begin the device's timetable now, and tell the monotonic time that this is."""
+        self.send("now")
+        return float(self.said().split()[1])
+
     def unplug(self) -> None:
         """End the device in good order: JACK waits for seconds for a client that was killed."""
         if self._process.poll() is None:
@@ -163,8 +168,8 @@ CLOCK = PortWish(name="digitakt", role="clock")
 def test_a_clock_of_another_process_is_followed(jack: None) -> None:
     with device() as sender, listening(CLOCK) as listener:
         assert [notice.kind for notice in listener.ports.scan()] == ["opened"]
-        sender.send("now", "FA", *beats(8, 120))
-        begun = float(sender.said().split()[1])
+        begun = sender.begin()
+        sender.send("FA", *beats(8, 120))
         listener.hear(1 + 8 * 24)
         said = estimate(listener.followed(), Seconds(begun + 4.0))
         assert said.playing
@@ -176,7 +181,8 @@ def test_a_clock_of_another_process_is_followed(jack: None) -> None:
 def test_pointer_and_continue_and_notes_arrive(jack: None) -> None:
     with device() as sender, listening(CLOCK, PortWish(name="digitakt", role="chords")) as listener:
         listener.ports.scan()
-        sender.send("now", "F2 40 00", "FB", "90 3C 40", *beats(1, 240), "80 3C 00", "FC")
+        sender.begin()
+        sender.send("F2 40 00", "FB", "90 3C 40", *beats(1, 240), "80 3C 00", "FC")
         listener.hear(24 + 5)
         assert [one.message.note for one in listener.heard if one.message.type.startswith("note")] == [60, 60]
         assert listener.heard[0].roles == ("clock", "chords")
