@@ -35,8 +35,8 @@ DISAGREE: Final = 4.0
 """Standard errors between two lines from which on the longer one is wrong."""
 FINEST_JITTER: Final = Seconds(0.0002)
 """No clock is taken to be steadier: the clocks of drivers are no finer."""
-STEADY_ENOUGH: Final = Seconds(0.001)
-"""A tick a millisecond off is never out of place: DAWs send on the edges of audio buffers."""
+STEADY_ENOUGH: Final = Seconds(0.0005)
+"""No tick is held to more than this, however steady the clock was: other work delays ticks, too."""
 COARSEST_JITTER: Final = Seconds(0.012)
 FIRST_JITTER: Final = Seconds(0.0015)
 """What is taken for the jitter (its standard deviation) before it was measured."""
