@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 from collections.abc import Iterator
+
+from midi.errors import MidiUnavailable
+from midi.port_roles import ROLES
+from midi.rtmidi_ports import RtMidiPorts
 
 
 def device_lines() -> Iterator[str]:
@@ -16,23 +21,17 @@ def device_lines() -> Iterator[str]:
 
 def _midi() -> Iterator[str]:
     try:
-        rtmidi = importlib.import_module("rtmidi")
-    except ImportError:
-        yield "MIDI: python-rtmidi is not installed; pip install 'sideman[live]' brings it."
+        with contextlib.closing(RtMidiPorts()) as system:
+            names, virtual = system.inputs(), system.makes_ports
+    except MidiUnavailable as error:
+        yield f"MIDI: {error}"
         return
-    for label, kind in (("input", rtmidi.MidiIn), ("output", rtmidi.MidiOut)):
-        try:
-            port = kind()
-        except (rtmidi.SystemError, RuntimeError) as error:
-            yield f"MIDI {label}: the system's MIDI cannot be opened: {error}"
-            continue
-        try:
-            names = port.get_ports()
-        finally:
-            port.delete()
-        yield from (f"MIDI {label}: {name}" for name in names)
-        if not names:
-            yield f"MIDI {label}: no ports"
+    yield from (f"MIDI input: {name}" for name in names)
+    if not names:
+        yield "MIDI input: no ports"
+    if virtual:
+        yield f"MIDI: {system.kind} lets Sideman make ports of its own, which others send to"
+    yield f"MIDI roles: {', '.join(ROLES)}"
 
 
 def _audio() -> Iterator[str]:

@@ -10,6 +10,7 @@
     │   ├── VoiceError                                          bad_voice
     │   └── MeterError                                          bad_meter
     ├── MidiFileError                                           bad_midi_file
+    ├── MidiUnavailable                                         midi_unavailable
     ├── GeneratorError                  models/errors.py        engine_failed
     │   ├── SoundfontError                                      soundfont
     │   └── ModelError                                          model
@@ -49,6 +50,7 @@ from midi.errors import (
     KeyNameError,
     MeterError,
     MidiFileError,
+    MidiUnavailable,
     NotationError,
     PatternError,
     SidemanError,
@@ -71,6 +73,7 @@ __all__ = [
     "KeyNameError",
     "MeterError",
     "MidiFileError",
+    "MidiUnavailable",
     "ModelError",
     "NotationError",
     "NothingToPlay",

@@ -56,3 +56,9 @@ class MidiFileError(SidemanError):
     """A MIDI file that cannot be read."""
 
     code = "bad_midi_file"
+
+
+class MidiUnavailable(SidemanError):
+    """The system's MIDI, or one of its ports, cannot be used."""
+
+    code = "midi_unavailable"
