@@ -1,0 +1,87 @@
+"""The UDP socket to the daemon. It never blocks and never raises: what cannot be sent or read is counted."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING
+
+from . import osc
+
+if TYPE_CHECKING:
+    from typing import List, Optional, Tuple
+
+DEFAULT_ADDRESS = ("127.0.0.1", 9130)
+ADDRESS_FILE = "daemon.txt"
+MOST_BYTES = 65507
+BUFFER_BYTES = 256 * 1024
+"""macOS sends no datagram that is larger than its send buffer, 9216 bytes where nothing else is said."""
+
+
+def daemon_address(folder: Optional[str] = None) -> Tuple[str, int]:
+    """Where the daemon listens: ``HOST:PORT`` in ``daemon.txt`` beside this file, else 127.0.0.1:9130."""
+    path = os.path.join(folder or os.path.dirname(os.path.abspath(__file__)), ADDRESS_FILE)
+    try:
+        with open(path, encoding="utf-8") as file:
+            host, _, port = file.readline().strip().rpartition(":")
+        if host and 0 < int(port) < 65536:
+            return host.strip("[]"), int(port)
+    except (OSError, ValueError):
+        pass
+    return DEFAULT_ADDRESS
+
+
+class Link:
+    """A socket that sends to one daemon and hears what comes back from it."""
+
+    def __init__(self, address: Tuple[str, int]) -> None:
+        self.address = address
+        self.lost = 0
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)  # type: Optional[socket.socket]
+        self._socket.setblocking(False)
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            try:
+                self._socket.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
+            except OSError:
+                self.lost += 0  # the system's own size will do
+
+    def send(self, address: str, tags: str = "", *arguments: osc.Value) -> bool:
+        """Send one message; False when it cannot be sent."""
+        if self._socket is None:
+            return False
+        try:
+            datagram = osc.encode(address, tags, *arguments)
+            if len(datagram) > MOST_BYTES:
+                raise ValueError("too long")
+            self._socket.sendto(datagram, self.address)
+        except (OSError, ValueError):
+            self.lost += 1
+            return False
+        return True
+
+    def receive(self, most: int) -> List[osc.Message]:
+        """The messages that have come from the daemon, at most ``most`` datagrams' worth."""
+        messages = []  # type: List[osc.Message]
+        for _ in range(most):
+            if self._socket is None:
+                break
+            try:
+                datagram, sender = self._socket.recvfrom(65536)
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError:  # Windows and Linux tell here that a datagram sent before reached nobody
+                continue
+            if sender[1] != self.address[1]:
+                continue
+            try:
+                messages.append(osc.decode(datagram))
+            except ValueError:
+                self.lost += 1
+        return messages
+
+    def close(self) -> None:
+        """Close the socket; safe to call twice."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
