@@ -26,19 +26,31 @@ from bridge.clip_facts import loop_tags, receipt_for, take_notices
 from bridge.clips import Clip, ClipFolder
 from bridge.conditioning import plan
 from bridge.config import Config
+from bridge.daw_desk import DawDesk
 from bridge.engine import IdInUse
 from bridge.engine_client import EngineClient, TakeAudio, engine_command
 from bridge.engine_parts import model_folders, model_settings, require_parts, sound_source
 from bridge.errors import EngineCrashed, HostError, RequestError, SidemanError
 from bridge.hosts import require_host
 from bridge.notices import Chart, Notice
-from bridge.osc_commands import Release
+from bridge.osc_commands import (
+    ChartCommand,
+    ChordMarkers,
+    ChordNotes,
+    DawHere,
+    DawLeaves,
+    DrumNotes,
+    PlaceDone,
+    PlaceFailed,
+    Release,
+)
 from bridge.osc_server import Client, OscServer
+from bridge.played_charts import chart_of_markers, chart_of_notes, drums_of_notes
 from bridge.session import Cancel, Effect, Generate, SessionState, reduce
 from bridge.shared_audio import sweep_leftovers
 from bridge.state_view import shortened, state_view
 from midi.drums import parse_pattern
-from midi.events import AudioRegion, SessionEvent, SetGivenAudio, SetPattern
+from midi.events import AudioRegion, SessionEvent, SetChordChart, SetDrumChart, SetGivenAudio, SetPattern
 from midi.time import Beats, Seconds
 from plugin_host.host import Host, Placement
 
@@ -56,9 +68,9 @@ PLACE_LIMIT_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Who asked for a job, the session as it was then, the chart that is played, and what was assumed."""
+    """Who asked for a job, None for the DAW itself; the session as it was then, the chart, and what was assumed."""
 
-    client: Client
+    client: Client | None
     state: SessionState
     chart: Chart
     notices: tuple[Notice, ...]
@@ -122,6 +134,13 @@ class Daemon:
         self.server = OscServer(
             handler=self.handle, version=self._version, allowed_hosts=frozenset(config.osc.allow_hosts)
         )
+        self.desk = DawDesk(
+            self.host,
+            run=secrets.token_hex(8),
+            send=self.server.send,
+            broadcast=self.server.broadcast,
+            apply=lambda event: self._apply(event, None),
+        )
 
     async def run(self, ready: Callable[[str], None], stop: asyncio.Event | None = None) -> None:
         """Serve until ``stop`` is set, or a signal comes. ``ready`` is told the address in use.
@@ -137,6 +156,7 @@ class Daemon:
             if self.host:
                 stack.push_async_callback(self.host.close)
                 await self.host.start()
+            stack.callback(self.desk.close)
             stack.push_async_callback(self.engine.close)
             await self.server.start(self._config.osc.host, self._config.osc.port)
             stack.push_async_callback(self.server.close)
@@ -168,10 +188,32 @@ class Daemon:
                 file = allowed_audio(path, (self.folder.path, *self._config.clips.audio_folders))
                 region = AudioRegion(path=file, place="within", start=Beats(start), end=Beats(end))
                 self._apply(SetGivenAudio(region=region), client)
+            case ChordNotes() | ChordMarkers() | DrumNotes():
+                self._take_chart(command, client)
+            case DawHere() | DawLeaves() | PlaceDone() | PlaceFailed():
+                self.desk.handle(command, client)
             case osc.Ping() | osc.Subscribe() | osc.Unsubscribe() | Release():
                 raise AssertionError("the server answers protocol commands itself")
             case _:
                 self._apply(command, client)
+
+    def _take_chart(self, command: ChartCommand, client: Client) -> None:
+        """What a DAW's tracks hold becomes a chart under the session's time and key; what was left out is told."""
+        notices: tuple[Notice, ...] = ()
+        tempo_map = self.state.tempo_map
+        event: SessionEvent
+        match command:
+            case ChordNotes(text=text, length=length):
+                event = SetChordChart(chart=chart_of_notes(text, length, tempo_map, self.state.key))
+            case ChordMarkers(text=text):
+                chords, notices = chart_of_markers(text)
+                event = SetChordChart(chart=chords)
+            case DrumNotes(text=text, pads=pads, length=length):
+                drums, notices = drums_of_notes(text, pads, length, tempo_map)
+                event = SetDrumChart(chart=drums)
+        self._apply(event, client)
+        for notice in notices:
+            self.server.send(client, osc.NoticeReply(id="", code=notice.code, message=notice.message))
 
     def _interpret(self, message: osc.Foreign) -> tuple[SessionEvent, ...]:
         events = self.host.interpret(message.address, message.arguments) if self.host else None
@@ -185,22 +227,29 @@ class Daemon:
             raise RequestError(f"There is no take {take} of a clip {request_id} of this daemon to continue.")
         return AudioRegion(path=path, place="before")
 
-    def _apply(self, event: SessionEvent, client: Client) -> None:
+    def _apply(self, event: SessionEvent, client: Client | None) -> None:
         self.state, effects = reduce(self.state, event, Seconds(self._monotonic()))
         for effect in effects:
             self._carry_out(effect, client)
 
-    def _carry_out(self, effect: Effect, client: Client) -> None:
+    def _carry_out(self, effect: Effect, client: Client | None) -> None:
         match effect:
             case Generate(id=request_id, state=state):
                 self._generate(request_id or self._new_id(), state, client)
             case Cancel(id=request_id):
                 self.queue.cancel(request_id)
 
-    def _generate(self, request_id: str, state: SessionState, client: Client) -> None:
+    def _answer(self, client: Client | None, reply: osc.Reply) -> None:
+        """To the client that asked; to every subscriber where the DAW itself did."""
+        if client is None:
+            self.server.broadcast(reply, None)
+        else:
+            self.server.send(client, reply)
+
+    def _generate(self, request_id: str, state: SessionState, client: Client | None) -> None:
         if self.queue.holds(request_id):
             text = f"A request with the id {request_id} is under way; choose another id."
-            self.server.send(client, osc.ErrorReply(id="", code=IdInUse.code, message=text))
+            self._answer(client, osc.ErrorReply(id="", code=IdInUse.code, message=text))
             return
         try:
             planned = plan(
@@ -213,7 +262,7 @@ class Daemon:
             order = Order(client=client, state=state, chart=planned.chart, notices=planned.notices)
             self.queue.submit(planned.request, order)
         except SidemanError as error:
-            self.server.send(client, osc.ErrorReply(id=request_id, code=error.code, message=str(error)))
+            self._answer(client, osc.ErrorReply(id=request_id, code=error.code, message=str(error)))
 
     def _new_id(self) -> str:
         """An id that sorts by time and does not come again in another run."""
@@ -282,6 +331,7 @@ class Daemon:
             path=clip.path,
             name=clip.path.stem,
             start=window.start,
+            beats=Beats(window.end - window.start),
             bars=window.bars,
             tempo=window.bpm,
             meter=window.meter,
@@ -293,10 +343,10 @@ class Daemon:
             async with asyncio.timeout(PLACE_LIMIT_S):
                 where = await host.place(placement)
         except TimeoutError:
-            text = f"The DAW has not taken the clip within {PLACE_LIMIT_S:g} seconds. It is {clip.path}."
+            text = f"The DAW has not taken the clip within {PLACE_LIMIT_S:g} seconds. {placement.by_hand}"
             self._notice(job, Notice(code=HostError.code, message=text))
         except HostError as error:
-            self._notice(job, Notice(code=error.code, message=f"{error} The clip is {clip.path}."))
+            self._notice(job, Notice(code=error.code, message=f"{error} {placement.by_hand}"))
         else:
             self.server.broadcast(osc.PlacedReply(id=clip.request_id, take=clip.take, where=where), job.owner.client)
 

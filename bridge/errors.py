@@ -16,6 +16,7 @@
     │   └── ModelError                                          model
     ├── Cancelled                                               cancelled
     ├── HostError                       plugin_host/host.py     host
+    │   └── DawTaken                                            daw_taken
     ├── ConfigError                     bridge/errors.py        bad_config
     ├── StartError                                              cannot_start
     ├── ClipError                                               clip
@@ -57,7 +58,7 @@ from midi.errors import (
     VoiceError,
 )
 from models.errors import Cancelled, GeneratorError, ModelError, SoundfontError
-from plugin_host.host import HostError
+from plugin_host.host import DawTaken, HostError
 
 __all__ = [
     "Cancelled",
@@ -65,6 +66,7 @@ __all__ = [
     "ClipError",
     "ClipTooLong",
     "ConfigError",
+    "DawTaken",
     "DiskError",
     "EngineCrashed",
     "EngineUnavailable",

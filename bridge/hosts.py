@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import time
 from collections.abc import Callable
 from typing import Final
 
 from bridge.errors import HostError
+from plugin_host.ableton import AbletonHost
 from plugin_host.host import Host
 from plugin_host.virtual import VirtualHost
 
@@ -15,7 +17,15 @@ def _no_host() -> None:
     return None
 
 
-HOSTS: Final[dict[str, Callable[[], Host | None]]] = {"none": _no_host, "virtual": VirtualHost}
+def _ableton() -> Host:
+    return AbletonHost(time.monotonic)
+
+
+HOSTS: Final[dict[str, Callable[[], Host | None]]] = {
+    "none": _no_host,
+    "virtual": VirtualHost,
+    "ableton": _ableton,
+}
 """Name -> how the host is made; ``none`` leaves clips where they were written."""
 
 

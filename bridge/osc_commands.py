@@ -73,11 +73,73 @@ class Infill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChordNotes:
+    """The notes of a chord track; the chords are heard under the session's tempo map and key."""
+
+    text: str
+    length: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChordMarkers:
+    """Locators, some of them named as chords."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrumNotes:
+    """The strokes of a drum track, and the names of its pads."""
+
+    text: str
+    pads: str
+    length: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DawHere:
+    """A script inside a DAW is there, and can take clips."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DawLeaves:
+    """The script goes: its DAW is closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceDone:
+    """The script has placed an offer."""
+
+    offer: int
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceFailed:
+    """The script cannot place an offer."""
+
+    offer: int
+    why: str
+
+
+ChartCommand = ChordNotes | ChordMarkers | DrumNotes
+"""What a DAW's tracks hold."""
+DawCommand = DawHere | DawLeaves | PlaceDone | PlaceFailed
+"""What the script inside a DAW says of itself and of clips."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """A button was let go; nothing happens."""
 
 
-Command = ev.SessionEvent | GridPattern | ContinueClip | Infill | Ping | Subscribe | Unsubscribe | AskState | Release
+Command = (
+    ev.SessionEvent | GridPattern | ContinueClip | Infill | Ping | Subscribe | Unsubscribe | AskState | Release
+    | ChartCommand | DawCommand
+)  # fmt: skip
 """Everything that the table's addresses become."""
 
 

@@ -92,6 +92,7 @@ ERROR_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "clip": "A clip cannot be made from the audio.",
         "disk": "The clips folder cannot be written, or the disk is full.",
         "host": "The DAW did not take a clip, or said something that cannot be understood.",
+        "daw_taken": "Another DAW is connected to this daemon, which serves one at a time.",
         "no_answer": "A client of the daemon waited for an answer in vain; the demo says this, the daemon never does.",
         "failed": "Something else went wrong; the message says what.",
         INTERNAL: "A mistake in the daemon itself; its log has the details, and the daemon goes on.",

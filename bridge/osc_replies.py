@@ -114,8 +114,34 @@ class StateReply:
     json: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hosting:
+    """The daemon hears a DAW's script, in this run; ``places`` is 1 when it offers clips to it."""
+
+    run: str
+    places: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceRequest:
+    """A clip for the DAW's script to place."""
+
+    offer: int
+    id: str
+    take: int
+    path: str
+    target: str
+    start: float
+    beats: float
+    seconds: float
+    tempo: float
+    numerator: int
+    denominator: int
+    again: int
+
+
 Reply = (
-    Pong | Subscribed | Accepted | ProgressReply | ClipReply | PlacedReply | DoneReply
+    Pong | Hosting | PlaceRequest | Subscribed | Accepted | ProgressReply | ClipReply | PlacedReply | DoneReply
     | CancelledReply | SupersededReply | NoticeReply | ErrorReply | StateReply
 )  # fmt: skip
 """Everything that the daemon sends."""
@@ -139,6 +165,9 @@ class ReplyRow:
 _ID: Final = Text(name="id", meaning="the request", longest=64)
 _ID_OR_EMPTY: Final = Text(name="id", meaning="the request, or empty", longest=64)
 _TAKE: Final = Whole(name="take", meaning="which variation, from 0", low=0)
+_TEMPO: Final = Real(
+    name="tempo", meaning="tempo where the clip begins", unit="quarter notes/min", low=MIN_BPM, high=MAX_BPM
+)
 _CODE: Final = Text(name="code", meaning="one word to act on", longest=64)
 _MESSAGE: Final = Text(name="message", meaning="what happened, and what to do", longest=MAX_MESSAGE_CHARACTERS)
 
@@ -180,11 +209,38 @@ _ROWS: Final = (
             Text(name="path", meaning="absolute path of the WAV file; its receipt lies beside it", longest=4096),
             Whole(name="sample_rate_hz", meaning="sample rate", unit="Hz", low=8000, high=192000),
             Real(name="seconds", meaning="length", unit="s", low=0, high=3600),
-            Real(
-                name="tempo", meaning="tempo where the clip begins", unit="quarter notes/min", low=MIN_BPM, high=MAX_BPM
-            ),
+            _TEMPO,
         ),
         meaning="A clip lies on disk, complete.",
+    ),
+    ReplyRow(
+        address="/sideman/hosting",
+        type=Hosting,
+        arguments=(
+            Text(name="run", meaning="this run of the daemon: another one knows nothing of the session", longest=64),
+            Whole(name="places", meaning="1 when clips are offered to this script", low=0, high=1),
+        ),
+        meaning="The answer to `/sideman/daw`.",
+    ),
+    ReplyRow(
+        address="/sideman/place",
+        type=PlaceRequest,
+        arguments=(
+            Whole(name="offer", meaning="its number, for the answer; each clip of a run has another", low=1),
+            _ID,
+            _TAKE,
+            Text(name="path", meaning="absolute path of the WAV file", longest=4096),
+            Text(name="target", meaning="where, as `/sideman/target` has it", longest=256),
+            Real(name="start", meaning="song position that the clip was made for", unit="beats", low=0, high=1e7),
+            Real(name="beats", meaning="length", unit="beats", low=0, high=1e7),
+            Real(name="seconds", meaning="length", unit="s", low=0, high=3600),
+            _TEMPO,
+            Whole(name="numerator", meaning="upper number of the meter where it begins", low=1),
+            Whole(name="denominator", meaning="lower number of that meter", low=1),
+            Whole(name="again", meaning="1 when it was offered before", low=0, high=1),
+        ),
+        meaning="To the script inside a DAW: place this clip, and answer `/sideman/place/done` or "
+        "`/sideman/place/failed`. Sent again, with growing pauses, until an answer comes.",
     ),
     ReplyRow(
         address="/sideman/placed",
@@ -251,7 +307,8 @@ NOTICE_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "tempo_fit": "How MAGNeT's audio was laid on the session's beats, or that it was not; the receipt has it too.",
         "engine": "The engine made the clip in another way than planned, such as in single precision.",
         "mastering": "The clip could not be made as loud as it should be.",
-        "host": "The DAW did not take the clip; it lies in the clips folder.",
+        "left_out": "Notes or markers of a DAW's track mean no drum or no chord, and were left out.",
+        "host": "The DAW did not take the clip; it lies in the clips folder. Or something else about the DAW.",
     }
 )
 """Every code of ``/sideman/notice``, and what it means."""

@@ -45,13 +45,15 @@ from bridge.osc_replies import (
     Subscribed,
     SupersededReply,
 )
+from bridge.played_charts import intervals_of
 from bridge.request_ids import REQUEST_ID, REQUEST_ID_WORDS
 from midi import events as ev
 from midi.chord_syntax import MAX_SYMBOL
 from midi.chords import parse_progression
 from midi.drums import VOICES
-from midi.keys import MAX_KEY_TEXT, parse_key
+from midi.keys import MAX_KEY_TEXT, key_of_scale, parse_key
 from midi.time import DENOMINATORS, MAX_BPM, MAX_NUMERATOR, MIN_BPM
+from plugin_host.host import AREAS, Target
 
 __all__ = [
     "COMMANDS",
@@ -96,6 +98,9 @@ MAX_PATTERN_CHARACTERS: Final = 8192
 MAX_NAME_CHARACTERS: Final = 64
 MAX_PATH_CHARACTERS: Final = 4096
 MAX_VALUE_CHARACTERS: Final = 1024
+MAX_CHART_CHARACTERS: Final = 60_000
+MAX_PADS_CHARACTERS: Final = 16384
+MAX_TARGET_CHARACTERS: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +147,10 @@ _HOST: Final = Text(
 )
 _PORT: Final = Whole(name="port", meaning="UDP port to send to", low=1, high=65535)
 _ADDRESS_FORMS: Final = ((), (_PORT,), (_HOST, _PORT))
+_CHART_LENGTH: Final = Real(
+    name="length", meaning="length of the chart; 0 for as long as its notes", unit="beats", low=0, high=1e6
+)
+_OFFER: Final = Whole(name="offer", meaning="the number of `/sideman/place`", low=1)
 _ID: Final = Text(
     name="id",
     meaning="the request's name, yours to choose",
@@ -235,6 +244,24 @@ _ROWS: Final = (
         example=("F# dorian",),
     ),
     CommandRow(
+        address="/sideman/key/scale",
+        forms=(
+            (
+                Whole(name="tonic", meaning="pitch class, 0 is C", low=0, high=11),
+                Text(name="intervals", meaning="semitones above it", longest=MAX_KEY_TEXT, taken="as `0 2 4 5 7 9 11`"),
+            ),
+        ),
+        build=lambda tonic, intervals: ev.SetKey(key=key_of_scale(tonic, intervals_of(intervals))),
+        meaning="The key, as the scale of a DAW.",
+        example=(2, "0 2 3 5 7 9 10"),
+    ),
+    CommandRow(
+        address="/sideman/key/clear",
+        forms=((),),
+        build=ev.ClearKey,
+        meaning="No key is known.",
+    ),
+    CommandRow(
         address="/sideman/play",
         forms=((), (_BEAT,)),
         build=make.play,
@@ -269,6 +296,41 @@ _ROWS: Final = (
         build=make.chord,
         meaning="One chord change, laid over the progression.",
         example=("Bbmaj7/D", 8.0),
+    ),
+    CommandRow(
+        address="/sideman/chords/notes",
+        forms=(
+            (
+                Text(
+                    name="notes",
+                    meaning="the notes of a chord track",
+                    longest=MAX_CHART_CHARACTERS,
+                    taken="pitch, beat and length in beats in turn, with blanks between",
+                ),
+                _CHART_LENGTH,
+            ),
+        ),
+        build=lambda notes, length: make.ChordNotes(text=notes, length=length),
+        meaning="The chords that these notes make, in the place of every chord before. Beat 0 is the song's; a chart "
+        "shorter than the clip repeats. No notes are no chords.",
+        example=("57 0 4 60 0 4 64 0 4 50 4 4 53 4 4 57 4 4", 8.0),
+    ),
+    CommandRow(
+        address="/sideman/chords/markers",
+        forms=(
+            (
+                Text(
+                    name="markers",
+                    meaning="markers of the arrangement",
+                    longest=MAX_CHART_CHARACTERS,
+                    taken="the beat, a blank, the name; lines, or set off by `;`",
+                ),
+            ),
+        ),
+        build=lambda markers: make.ChordMarkers(text=markers),
+        meaning="The chords that these markers are named as, in the place of every chord before. Other names are left "
+        "out, and told in a notice.",
+        example=("0 Am7; 8 Dm7; 12 G7",),
     ),
     CommandRow(
         address="/sideman/chords/clear",
@@ -309,6 +371,30 @@ _ROWS: Final = (
         build=make.hit,
         meaning="One drum stroke.",
         example=(38, 6.5, 100),
+    ),
+    CommandRow(
+        address="/sideman/drums/notes",
+        forms=(
+            (
+                Text(
+                    name="strokes",
+                    meaning="the notes of a drum track",
+                    longest=MAX_CHART_CHARACTERS,
+                    taken="note, beat and velocity in turn, with blanks between",
+                ),
+                Text(
+                    name="pads",
+                    meaning="names of pads; empty for General MIDI",
+                    longest=MAX_PADS_CHARACTERS,
+                    taken="the note, a blank, the name; lines, or set off by `;`",
+                ),
+                _CHART_LENGTH,
+            ),
+        ),
+        build=lambda strokes, pads, length: make.DrumNotes(text=strokes, pads=pads, length=length),
+        meaning="A whole drum chart, in the place of patterns and strokes before. A pad's name tells its voice (`Kick "
+        "808`, `Hi-Hat Open`); a pad whose name tells none, and a note without a pad, is read as General MIDI.",
+        example=("36 0 110 38 1 96 36 2 110 38 3 96", "36 Kick 808; 38 Snare Tight", 4.0),
     ),
     CommandRow(
         address="/sideman/drums/clear",
@@ -377,6 +463,24 @@ _ROWS: Final = (
         example=(42,),
     ),
     CommandRow(
+        address="/sideman/target",
+        forms=(
+            (
+                Text(
+                    name="target",
+                    meaning="where in the DAW clips go",
+                    longest=MAX_TARGET_CHARACTERS,
+                    taken=f"{', '.join(f'`{area}`' for area in AREAS)}, a track's name, or both as `lanes:Keys`; empty "
+                    "for the host's own place",
+                ),
+            ),
+        ),
+        build=lambda target: ev.SetTarget(target=str(Target.parse(target))),
+        meaning="Where the next clips are placed: slots to launch, the arrangement at the beat that they begin at, or "
+        "take lanes there; on which track.",
+        example=("lanes:Keys",),
+    ),
+    CommandRow(
         address="/sideman/set",
         forms=((_SETTING,), (_SETTING, _SETTING_VALUE)),
         build=lambda setting, value=None: ev.SetSetting(name=setting, value=value),
@@ -429,6 +533,39 @@ _ROWS: Final = (
         build=lambda request_id=None: ev.RequestCancel(id=request_id),
         meaning="Cancel one request, or without an id every one.",
         example=("verse-1",),
+    ),
+    CommandRow(
+        address="/sideman/daw",
+        forms=(
+            (
+                Text(name="name", meaning="the DAW", longest=MAX_NAME_CHARACTERS),
+                Text(name="version", meaning="of the script", longest=MAX_NAME_CHARACTERS),
+            ),
+        ),
+        build=lambda name, version: make.DawHere(name=name, version=version),
+        meaning="For a script inside a DAW, every two seconds: it is there, and takes clips. Answers "
+        "`/sideman/hosting`, or the error `daw_taken` while another DAW is served.",
+        example=("Ableton Live", "1"),
+    ),
+    CommandRow(
+        address="/sideman/daw/bye",
+        forms=((),),
+        build=make.DawLeaves,
+        meaning="The script goes: its DAW is closed. Clips wait until it comes back.",
+    ),
+    CommandRow(
+        address="/sideman/place/done",
+        forms=((_OFFER, Text(name="where", meaning="where the clip is now, in words", longest=MAX_PATH_CHARACTERS)),),
+        build=lambda offer, where: make.PlaceDone(offer=offer, where=where),
+        meaning="The script's answer to `/sideman/place`: the clip is in the session.",
+        example=(1, "track Sideman, slot 1"),
+    ),
+    CommandRow(
+        address="/sideman/place/failed",
+        forms=((_OFFER, Text(name="why", meaning="why not, and what to do", longest=MAX_PATH_CHARACTERS)),),
+        build=lambda offer, why: make.PlaceFailed(offer=offer, why=why),
+        meaning="The script's answer to `/sideman/place`: the clip cannot be placed. It is not offered again.",
+        example=(1, "The track Sideman is frozen: unfreeze it."),
     ),
     CommandRow(
         address="/sideman/state",

@@ -192,8 +192,19 @@ def _(event: ev.SetKey, state: SessionState) -> SessionState:
 
 
 @_change.register
+def _(event: ev.ClearKey, state: SessionState) -> SessionState:
+    return replace(state, key=None)
+
+
+@_change.register
 def _(event: ev.SetChords, state: SessionState) -> SessionState:
     return replace(state, chords=ChordChart(progression=event.progression))
+
+
+@_change.register
+def _(event: ev.SetChordChart, state: SessionState) -> SessionState:
+    _bounded(len(event.chart.changes), MAX_POINTS, "chord changes", "/sideman/chords/clear")
+    return replace(state, chords=event.chart)
 
 
 @_change.register
@@ -218,6 +229,12 @@ def _(event: ev.AddHit, state: SessionState) -> SessionState:
     drums = state.drums.with_hit(event.hit)
     _bounded(len(drums.hits), MAX_NOTES, "drum hits", "/sideman/drums/clear")
     return replace(state, drums=drums)
+
+
+@_change.register
+def _(event: ev.SetDrumChart, state: SessionState) -> SessionState:
+    _bounded(len(event.chart.hits), MAX_NOTES, "drum hits", "/sideman/drums/clear")
+    return replace(state, drums=event.chart)
 
 
 @_change.register
@@ -261,6 +278,11 @@ def _(event: ev.SetTakes, state: SessionState) -> SessionState:
 @_change.register
 def _(event: ev.SetSeed, state: SessionState) -> SessionState:
     return replace(state, seed=event.seed)
+
+
+@_change.register
+def _(event: ev.SetTarget, state: SessionState) -> SessionState:
+    return replace(state, target=event.target)
 
 
 @_change.register

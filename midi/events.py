@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from midi.charts import ChordChart, DrumChart
 from midi.chords import ChordChange, Progression
 from midi.drums import DrumHit, Pattern
 from midi.keys import Key
@@ -73,6 +74,11 @@ class SetKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClearKey:
+    """No key is known any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Play:
     """The transport runs, from ``at`` where it is given, else from where it stands."""
 
@@ -111,6 +117,13 @@ class ClearChords:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetChordChart:
+    """A whole chord chart, in the place of every chord before."""
+
+    chart: ChordChart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetPattern:
     """One voice's grid pattern, in the place of that voice's pattern before."""
 
@@ -127,6 +140,13 @@ class AddHit:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClearDrums:
     """No drums."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetDrumChart:
+    """A whole drum chart, in the place of patterns and strokes before."""
+
+    chart: DrumChart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +205,13 @@ class SetSetting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetTarget:
+    """Where in the DAW clips go, as ``plugin_host.host.Target`` writes it; empty for the host's own place."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AudioRegion:
     """Audio in a file that clips go on from.
 
@@ -226,15 +253,18 @@ SessionEvent = (
     | AddMeterPoint
     | SetStart
     | SetKey
+    | ClearKey
     | Play
     | Stop
     | Locate
     | SetChords
     | AddChord
     | ClearChords
+    | SetChordChart
     | SetPattern
     | AddHit
     | ClearDrums
+    | SetDrumChart
     | AddNote
     | ClearMelody
     | SetPrompt
@@ -243,6 +273,7 @@ SessionEvent = (
     | SetTakes
     | SetSeed
     | SetSetting
+    | SetTarget
     | SetGivenAudio
     | RequestClip
     | RequestCancel

@@ -98,6 +98,18 @@ def tonic_chord(key: Key) -> Chord:
     return Chord(root=key.tonic, quality=quality_of((0, third, fifth)), text=key.label)
 
 
+def key_of_scale(tonic: int, intervals: tuple[int, ...]) -> Key:
+    """The key of a scale that is told by its tonic (0 is C) and semitones above it. Raises ``KeyNameError``."""
+    scale = tuple(sorted({interval % 12 for interval in intervals}))
+    mode = next((mode for mode in MODES.values() if mode.intervals == scale), None)
+    if mode is None:
+        steps = " ".join(map(str, scale))
+        raise KeyNameError(
+            f"The scale {steps} (in semitones) is none of the modes {', '.join(MODES)}: choose one of them or none."
+        )
+    return Key(tonic=tonic % 12, mode=mode.name)
+
+
 _SPACE: Final = re.compile(r"[\s_]+")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from midi.errors import SidemanError
 from midi.events import SessionEvent
@@ -18,6 +18,36 @@ class HostError(SidemanError):
     """The DAW could not take a clip, or says something that cannot be understood."""
 
     code = "host"
+
+
+class DawTaken(HostError):
+    """Another DAW is connected to the daemon, which serves one at a time."""
+
+    code = "daw_taken"
+
+
+AREAS: Final = ("slots", "arrangement", "lanes")
+"""Parts of a DAW's session that clips can go to: slots to launch, the timeline, or take lanes over it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where clips go: an area and a track by its name; either is empty for the host's own."""
+
+    area: str = ""
+    track: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Target:
+        """Read ``AREA:TRACK``, ``AREA``, or the name of a track; a name may hold colons itself."""
+        area, colon, track = text.partition(":")
+        if area.strip().lower() in AREAS:
+            return cls(area=area.strip().lower(), track=track.strip())
+        return cls(track=(track if colon and not area.strip() else text).strip())
+
+    def __str__(self) -> str:
+        """The target as ``parse`` reads it, the area first."""
+        return f"{self.area}:{self.track}" if self.track else self.area
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +65,18 @@ class Placement:
     sample_rate_hz: int
     frames: int
     target: str
+    beats: Beats | None = None
+    """Length of the clip; None where its bars have one meter."""
+
+    @property
+    def length(self) -> Beats:
+        """Length of the clip."""
+        return Beats(self.bars * self.meter.beats) if self.beats is None else self.beats
+
+    @property
+    def by_hand(self) -> str:
+        """How a user places the clip where no program does."""
+        return f"It is {self.path}: drag it onto an audio track."
 
 
 class Host(Protocol):
@@ -65,4 +107,20 @@ class Host(Protocol):
 
     async def close(self) -> None:
         """Let go of everything; safe to call twice."""
+        ...
+
+
+class Desk(Protocol):
+    """What a host can ask of the daemon on its own accord. Every method is called on the daemon's event loop."""
+
+    def hear(self, event: SessionEvent) -> None:
+        """The DAW says something of the session. Raises ``SidemanError`` when it cannot be used."""
+        ...
+
+    def tell(self, request_id: str, message: str) -> None:
+        """Tell every client something about the DAW, or about a request's clip."""
+        ...
+
+    def placed(self, placement: Placement, where: str) -> None:
+        """The DAW took a clip that ``place`` does not wait for any more."""
         ...

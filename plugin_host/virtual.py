@@ -16,7 +16,7 @@ from typing import Final
 from midi import events as ev
 from midi.errors import MeterError, NotationError
 from midi.time import MAX_BPM, MIN_BPM, Beats, Bpm, Meter
-from plugin_host.host import HostError, OscArgument, Placement
+from plugin_host.host import HostError, OscArgument, Placement, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +82,8 @@ class VirtualHost:
         if not self.started:
             raise HostError("The virtual DAW is not running; the clip stays where it was written.")
         clip = await asyncio.to_thread(_read_clip, placement)
-        track = self.tracks.setdefault(
-            placement.target or self.default_track, Track(name=placement.target or self.default_track)
-        )
+        name = Target.parse(placement.target).track or self.default_track
+        track = self.tracks.setdefault(name, Track(name=name))
         slot = track.first_empty()
         track.slots[slot] = clip
         return f"track {track.name}, slot {slot + 1}"

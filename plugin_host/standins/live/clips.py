@@ -5,6 +5,7 @@ from __future__ import annotations
 import wave
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -262,7 +263,7 @@ class Clip(LiveObject):
         if not self._warping or not 0 <= marker.sample_time <= self.seconds + 1e-6:
             raise RuntimeError("Warp marker sample time is out of range")
         shown = sorted([*self._markers[:-1], marker], key=lambda one: one.beat_time)
-        for left, right in zip(shown, shown[1:], strict=False):
+        for left, right in pairwise(shown):
             span = right.sample_time - left.sample_time
             if span <= 0 or not BPM_RANGE[0] <= 60 * (right.beat_time - left.beat_time) / span <= BPM_RANGE[1]:
                 raise RuntimeError("Segment length out of range")

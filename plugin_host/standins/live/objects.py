@@ -69,7 +69,7 @@ class Core:
 class LiveObject:
     """An object with listeners: ``add_NAME_listener``, ``remove_NAME_listener`` and ``NAME_has_listener``.
 
-    A property of the class is ``listenable`` when its name is in ``LISTENABLE``; others have no such methods, as in Live.
+    Only properties that ``LISTENABLE`` names have them, as in Live.
     """
 
     LISTENABLE: tuple[str, ...] = ()

@@ -30,7 +30,7 @@ def wishes(name: str) -> List[Wish]:
     parts = [part.strip() for part in name.split("|")]
     if [part.lower() for part in parts] == ["cancel"]:
         return [("/sideman/cancel", "", ())]
-    messages = []  # type: List[Wish]
+    messages: List[Wish] = []
     words = []
     for part in parts:
         wish = _wish(part)
@@ -62,8 +62,8 @@ class AskTrack:
 
     def __init__(self, listeners: Listeners) -> None:
         self._listeners = listeners
-        self._track = None  # type: Optional[Track]
-        self._slots = []  # type: List[int]
+        self._track: Optional[Track] = None
+        self._slots: List[int] = []
         self._fired = -1
 
     def watch(self, track: Optional[Track]) -> None:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from .listeners import Listeners
     from .lom import Clip, Song
     from .osc import Value
-    from .sources import Roles
 
     Told = Tuple[str, str, Tuple[Value, ...]]
 
@@ -41,10 +40,10 @@ class ChartWatch:
         self._song, self._listeners, self._send = song, listeners, send
         self._ask, self._set_chart_beats = ask, set_chart_beats
         self.ask_track = AskTrack(listeners)
-        self._due = {SET}  # type: Set[str]
-        self._told = {}  # type: Dict[str, Optional[Told]]
-        self._roles = None  # type: Optional[Roles]
-        self._work = None  # type: Optional[Generator[None, None, None]]
+        self._due: Set[str] = {SET}
+        self._told: Dict[str, Optional[Told]] = {}
+        self._roles: Optional[Roles] = None
+        self._work: Optional[Generator[None, None, None]] = None
         self._ticks = 0
         for name in ("tracks", "scenes"):
             listeners.add("charts", song, name, partial(self._due.add, SET))

@@ -8,17 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import Generator, List, NamedTuple, Sequence, Tuple
+    from typing import Generator, List, Sequence, Tuple
 
     from .lom import Clip, Device, MidiNote
 
-    class Segment(NamedTuple):
-        """Beats ``start`` to ``end`` of a clip's content, heard from song beat ``at`` on."""
-
-        start: float
-        end: float
-        at: float
-
+    Segment = Tuple[float, float, float]
+    """Beats of a clip's content from and to, and the song beat that they are heard from."""
     Played = Tuple[int, float, float, int]
     """Pitch, song beat, length in beats, velocity."""
     Reader = Generator[None, None, List[Played]]
@@ -32,17 +27,17 @@ MOST_DEPTH = 3
 """Racks inside racks that a Drum Rack is looked for in."""
 
 
-def session_segments(clip: Clip) -> List[Tuple[float, float, float]]:
+def session_segments(clip: Clip) -> List[Segment]:
     """A session clip begins at beat 0 and repeats by itself: its loop, or what lies between its markers."""
     return [(clip.loop_start, clip.loop_end, 0.0)] if clip.loop_end > clip.loop_start else []
 
 
-def arrangement_segments(clip: Clip) -> List[Tuple[float, float, float]]:
+def arrangement_segments(clip: Clip) -> List[Segment]:
     """What is heard of an arrangement clip: from its start marker to the loop's end, then the loop again and again."""
     at, end = clip.start_time, clip.end_time
     if not clip.looping:
         return [(clip.loop_start, clip.loop_start + end - at, at)] if end > at else []
-    segments = []
+    segments: List[Segment] = []
     start = clip.start_marker
     if not clip.loop_end > clip.loop_start or start >= clip.loop_end:
         return []
@@ -56,7 +51,7 @@ def arrangement_segments(clip: Clip) -> List[Tuple[float, float, float]]:
 
 def read_clips(clips: Sequence[Clip]) -> Reader:
     """The notes of clips by song beat. A clip that is muted is not heard."""
-    played = []  # type: List[Played]
+    played: List[Played] = []
     for clip in clips:
         if clip.muted:
             continue
@@ -77,7 +72,7 @@ def _heard(notes: Sequence[MidiNote], start: float, end: float, at: float) -> Li
     for note in notes:
         begins, length = note.start_time, min(note.duration, end - note.start_time)
         if not note.mute and start <= begins < end and length > 0 and note.velocity >= 1:
-            velocity = max(1, min(127, int(round(note.velocity))))
+            velocity = max(1, min(127, round(note.velocity)))
             heard.append((int(note.pitch), at + begins - start, length, velocity))
     return heard
 
@@ -123,4 +118,4 @@ def pad_names(devices: Sequence[Device], depth: int = MOST_DEPTH) -> Generator[N
 
 def pad_text(pads: Sequence[Tuple[int, str]]) -> str:
     """Pads as ``/sideman/drums/notes`` takes them: a line for each, the note and the name."""
-    return "\n".join("%d %s" % pad for pad in pads)
+    return "\n".join("%d %s" % (note, name.replace(";", ",")) for note, name in pads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from typing import TYPE_CHECKING
@@ -38,13 +39,11 @@ class Link:
         self.address = address
         self.lost = 0
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_DGRAM)  # type: Optional[socket.socket]
+        self._socket: Optional[socket.socket] = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-            try:
-                self._socket.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
-            except OSError:
-                self.lost += 0  # the system's own size will do
+        with contextlib.suppress(OSError):  # the system's own sizes will do
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
 
     def send(self, address: str, tags: str = "", *arguments: osc.Value) -> bool:
         """Send one message; False when it cannot be sent."""
@@ -62,7 +61,7 @@ class Link:
 
     def receive(self, most: int) -> List[osc.Message]:
         """The messages that have come from the daemon, at most ``most`` datagrams' worth."""
-        messages = []  # type: List[osc.Message]
+        messages: List[osc.Message] = []
         for _ in range(most):
             if self._socket is None:
                 break

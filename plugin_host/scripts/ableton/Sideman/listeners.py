@@ -6,6 +6,7 @@ notes that something changed; the tick reads and acts.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ class Listeners:
     """Groups of listeners; a group is removed as a whole."""
 
     def __init__(self) -> None:
-        self._groups = {}  # type: Dict[str, List[Tuple[object, str, Listener]]]
+        self._groups: Dict[str, List[Tuple[object, str, Listener]]] = {}
 
     def add(self, group: str, subject: object, name: str, callback: Listener) -> bool:
         """Listen to a property; False where this Live has no such property, or the object is gone.
@@ -38,11 +39,9 @@ class Listeners:
     def clear(self, group: str) -> None:
         """Remove the listeners of a group; those of objects that are gone went with them."""
         for subject, name, callback in self._groups.pop(group, []):
-            try:
+            with contextlib.suppress(RuntimeError, AttributeError):
                 if getattr(subject, "%s_has_listener" % name)(callback):
                     getattr(subject, "remove_%s_listener" % name)(callback)
-            except (RuntimeError, AttributeError):
-                continue
 
     def clear_all(self) -> None:
         """Remove every listener."""

@@ -45,15 +45,13 @@ def decode(datagram: bytes) -> Message:
     tags, at = _read_text(datagram, at)
     if not tags.startswith(","):
         raise ValueError("there is no type tag string")
-    values = []  # type: List[Value]
+    values: List[Value] = []
     for tag in tags[1:]:
         if tag in _CONSTANTS:
             values.append(_CONSTANTS[tag])
             continue
-        if tag == "s":
-            value, at = _read_text(datagram, at)  # type: Tuple[Value, int]
-        else:
-            value, at = _read_number(datagram, at, tag)
+        read = _read_text if tag == "s" else _read_number
+        value, at = read(datagram, at, tag)
         values.append(value)
     if at != len(datagram):
         raise ValueError("bytes follow the last argument")
@@ -66,7 +64,7 @@ def _text(text: str) -> bytes:
     return data + b"\0" * (4 - len(data) % 4)
 
 
-def _read_text(data: bytes, at: int) -> Tuple[str, int]:
+def _read_text(data: bytes, at: int, tag: str = "s") -> Tuple[str, int]:
     end = data.find(b"\0", at)
     after = at + (end - at) // 4 * 4 + 4
     if end < 0 or after > len(data):
@@ -83,5 +81,5 @@ def _read_number(data: bytes, at: int, tag: str) -> Tuple[Value, int]:
         raise ValueError("the type tag %r is not read" % tag)
     if at + form.size > len(data):
         raise ValueError("a number is cut short")
-    value = form.unpack_from(data, at)[0]  # type: Value
+    value: Value = form.unpack_from(data, at)[0]
     return value, at + form.size

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Optional, Sequence, Tuple
 
-    from .lom import Clip, ClipSlot, Song, TakeLane, Track
+    from .lom import Clip, Song, Track
 
     Put = Tuple[Clip, str]
 
@@ -23,14 +23,12 @@ class NotPlaced(Exception):
 
 
 class Place:
-    """A target as ``/sideman/target`` has it: an area, and after a colon a track; empty for the slots of Sideman."""
+    """A target as the daemon writes it: ``AREA:TRACK``, ``AREA``, ``:TRACK``; empty for the slots of Sideman."""
 
     def __init__(self, target: object) -> None:
-        """Raises ``NotPlaced`` for an area that there is not."""
         area, _, track = str(target).partition(":")
-        self.area, self.track = area.strip() or AREAS[0], track.strip() or TRACK
-        if self.area not in AREAS:
-            raise NotPlaced("There is no place %r; there are %s." % (self.area, ", ".join(AREAS)))
+        self.area = area if area in AREAS else AREAS[0]
+        self.track = track.strip() or TRACK
 
     def put(self, song: Song, path: str, start: float, beats: float, name: str) -> Put:
         """Make the clip; returns it, and where it is in words. Raises ``NotPlaced``, and what Live raises."""
@@ -58,7 +56,7 @@ class Place:
             raise NotPlaced("The track %s is no audio track: rename it, and one is made." % self.track)
         try:
             song.create_audio_track(-1)
-        except Exception as error:  # noqa: BLE001 - the limit of a Live edition is an exception of its own
+        except Exception as error:
             raise NotPlaced("There is no track %s, and Live makes no new one: %s" % (self.track, error))
         track = song.tracks[len(song.tracks) - 1]
         track.name = self.track
@@ -72,10 +70,10 @@ def _into_slot(song: Song, track: Track, path: str) -> Put:
     if index is None:
         try:
             song.create_scene(-1)
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:
             raise NotPlaced("Every slot of %s is taken, and Live makes no new scene: %s" % (track.name, error))
         index = len(track.clip_slots) - 1
-    slot = track.clip_slots[index]  # type: ClipSlot
+    slot: ClipSlot = track.clip_slots[index]
     slot.create_audio_clip(path)
     clip = slot.clip
     if clip is None:
@@ -88,7 +86,8 @@ def _into_arrangement(track: Track, path: str, start: float, beats: float) -> Pu
         raise NotPlaced(too_old("12.0.5"))
     if not _free(track.arrangement_clips, start, beats):
         raise NotPlaced(
-            "There is a clip on %s at beat %g of the arrangement already: move it, or ask for lanes." % (track.name, start)
+            "There is a clip on %s at beat %g of the arrangement already: move it, or ask for lanes."
+            % (track.name, start)
         )
     return track.create_audio_clip(path, float(start)), "track %s, beat %g of the arrangement" % (track.name, start)
 
@@ -96,7 +95,7 @@ def _into_arrangement(track: Track, path: str, start: float, beats: float) -> Pu
 def _into_lane(track: Track, path: str, start: float, beats: float) -> Put:
     if not hasattr(track, "create_take_lane"):
         raise NotPlaced(too_old("12.2"))
-    lanes = track.take_lanes  # type: Sequence[TakeLane]
+    lanes: Sequence[TakeLane] = track.take_lanes
     index = next((index for index, lane in enumerate(lanes) if _free(lane.arrangement_clips, start, beats)), None)
     if index is None:
         track.create_take_lane()
@@ -108,7 +107,9 @@ def _into_lane(track: Track, path: str, start: float, beats: float) -> Put:
 
 def too_old(version: str) -> str:
     """This Live lacks a call that came with a version."""
-    return "This version of Live takes no audio clip from a script (that came with Live %s): drag the file in." % version
+    return (
+        "This version of Live takes no audio clip from a script (that came with Live %s): drag the file in." % version
+    )
 
 
 def _free(clips: Sequence[Clip], start: float, beats: float) -> bool:

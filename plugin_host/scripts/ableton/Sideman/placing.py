@@ -40,7 +40,7 @@ class Offer:
         if not good:
             raise ValueError("/sideman/place came with other arguments than this script knows: install it anew")
         number, self.id, take, self.path, self.target, start, beats, seconds, tempo, top, bottom, again = arguments
-        self.key = (run, int(str(number)))  # type: Key
+        self.key: Key = (run, int(str(number)))
         self.take = int(str(take))
         self.start, self.beats = float(str(start)), float(str(beats))
         self.seconds, self.tempo = float(str(seconds)), float(str(tempo))
@@ -68,9 +68,9 @@ class Placer:
 
     def __init__(self, song: Song, send: Callable[..., bool], say: Callable[[str], None]) -> None:
         self._song, self._send, self._say = song, send, say
-        self._waiting = deque()  # type: Deque[Offer]
-        self._known = OrderedDict()  # type: OrderedDict[Key, Optional[Answer]]
-        self._steps = None  # type: Optional[Generator[None, None, None]]
+        self._waiting: Deque[Offer] = deque()
+        self._known: OrderedDict[Key, Optional[Answer]] = OrderedDict()
+        self._steps: Optional[Generator[None, None, None]] = None
 
     @property
     def busy(self) -> bool:
@@ -115,19 +115,14 @@ class Placer:
         if found is not None:
             self._placed(offer, found + ", where it was already")
             return
+        song.begin_undo_step()
         try:
-            place = places.Place(offer.target)
-            song.begin_undo_step()
-        except places.NotPlaced as error:
-            self._failed(offer, str(error))
-            return
-        try:
-            clip, where = place.put(song, offer.file, offer.start, offer.beats, offer.name)
+            clip, where = places.Place(offer.target).put(song, offer.file, offer.start, offer.beats, offer.name)
             remark = yield from self._fit(offer, clip)
             self._placed(offer, where + remark)
         except places.NotPlaced as error:
             self._failed(offer, str(error))
-        except Exception as error:  # noqa: BLE001 - whatever Live raises is told, and the script goes on
+        except Exception as error:
             self._failed(offer, "Live does not take it: %s" % (str(error).strip() or type(error).__name__))
         finally:
             song.end_undo_step()
@@ -137,7 +132,7 @@ class Placer:
         try:
             clip.name = offer.name
             return (yield from fit(clip, offer.beats, offer.tempo, offer.steady))
-        except Exception as error:  # noqa: BLE001 - the clip is in the set, whatever its settings
+        except Exception as error:
             return " (its warp and loop are as Live set them: %s)" % (str(error).strip() or type(error).__name__)
 
     def _placed(self, offer: Offer, where: str) -> None:

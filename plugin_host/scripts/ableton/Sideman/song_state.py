@@ -44,12 +44,12 @@ class SongState:
         say: Callable[[str], None],
         clock: Callable[[], float],
     ) -> None:
-        self.chart_beats = None  # type: Optional[float]
+        self.chart_beats: Optional[float] = None
         """The length of the chord clip; clips are as long as it where the loop is off."""
         self._song, self._send, self._say, self._clock = song, send, say, clock
-        self._due = set(ITEMS)  # type: Set[str]
-        self._polled = set()  # type: Set[str]
-        self._told = {}  # type: Dict[str, List[Told]]
+        self._due: Set[str] = set(ITEMS)
+        self._polled: Set[str] = set()
+        self._told: Dict[str, List[Told]] = {}
         self._ticks = 0
         self._anchor = (0.0, 0.0)
         self._playing = False
@@ -121,16 +121,18 @@ class SongState:
 
     def _loop(self) -> List[Told]:
         song = self._song
-        told = [("/sideman/from", "f", (max(0.0, float(song.loop_start)) if song.loop else 0.0,))]  # type: List[Told]
+        told: List[Told] = [("/sideman/from", "f", (max(0.0, float(song.loop_start)) if song.loop else 0.0,))]
         length = song.loop_length if song.loop else self.chart_beats
         if length is None:
             return told
         bars = length * song.signature_denominator / (4.0 * song.signature_numerator)
         if abs(bars - round(bars)) > 1e-4 or not 1 <= round(bars) <= MOST_BARS:
             if song.loop:
-                self._say("The loop is %g bars: set it to whole bars, 1 to %d, and clips are as long." % (bars, MOST_BARS))
+                self._say(
+                    "The loop is %g bars: set it to whole bars, 1 to %d, and clips are as long." % (bars, MOST_BARS)
+                )
             return told
-        return told + [("/sideman/bars", "i", (int(round(bars)),))]
+        return told + [("/sideman/bars", "i", (round(bars),))]
 
     def _transport(self, changed: bool) -> None:
         song, now = self._song, self._clock()

@@ -18,7 +18,7 @@ ROLES = (CHORDS, DRUMS, ASK)
 SLOTS_A_STEP = 24
 """Slots that are looked into in one step."""
 TRACKS_A_STEP = 8
-_CHORD = re.compile(r"(?:N|NC|N\.C\.?|[A-G](?:#|b|\u266f|\u266d)*(?:$|[^a-z\s]|[madsohn])\S*)$")
+_CHORD = re.compile(r"(?:N|NC|N\.C\.?|[A-G](?:#|b|\u266f|\u266d)*(?:$|[^a-z\s]|[madsohn])[^\s;]*)$")
 """What could be a chord symbol, told from section names. The daemon is the judge of what is one."""
 
 
@@ -26,8 +26,8 @@ class Roles:
     """The tracks that have a role by their name, and the clips that have one."""
 
     def __init__(self) -> None:
-        self.tracks = {}  # type: Dict[str, Track]
-        self.clips = {}  # type: Dict[str, Clip]
+        self.tracks: Dict[str, Track] = {}
+        self.clips: Dict[str, Clip] = {}
 
     def clips_of(self, role: str) -> List[Clip]:
         """The MIDI clips to read for a role; empty where nothing has it."""

@@ -10,15 +10,15 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
-from .chart_watch import ChartWatch
 from .asking import wishes
+from .chart_watch import ChartWatch
 from .link import Link, daemon_address
 from .listeners import Listeners
 from .placing import Offer, Placer
 from .song_state import SongState
 
 if TYPE_CHECKING:
-    from typing import Callable, Dict, Optional, Tuple
+    from typing import Callable, Optional, Tuple
 
     from .lom import Instance
     from .osc import Value
@@ -34,7 +34,7 @@ SAY_S = 0.4
 MOST_SAID = 300
 NO_DAEMON = "No daemon at %s:%d. Run: sideman serve --host ableton"
 TAKEN = "daw_taken"
-"""The code of the daemon's refusal while it serves another DAW: then nothing is told, and nobody's session disturbed."""
+"""The code of the daemon's refusal while it serves another DAW: then nothing is told it."""
 
 
 class Sideman:
@@ -53,7 +53,7 @@ class Sideman:
         self._greeted_at = self._heard_at = self._said_at = float("-inf")
         self._began_at = clock()
         self._refused = ""
-        self._logged = set()  # type: set[str]
+        self._logged: set[str] = set()
         song = c_instance.song()
         self._listeners = Listeners()
         self._state = SongState(song, self._listeners, self._send, self.say, clock)
@@ -76,7 +76,7 @@ class Sideman:
         """One tick; no error leaves it, and one kind of error is logged once."""
         try:
             self._tick()
-        except Exception:  # noqa: BLE001 - Live would switch the script off
+        except Exception:
             self._log(traceback.format_exc())
 
     def disconnect(self) -> None:

@@ -1,0 +1,129 @@
+"""The daemon's end of a DAW: what its script says comes in here, and clips are offered to it from here.
+
+A thin shell around ``plugin_host.ableton``, which is pure: this module has the socket, the timer and the clients.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, assert_never
+
+from bridge.notices import Notice
+from bridge.osc_clients import Client
+from bridge.osc_commands import DawCommand, DawHere, DawLeaves, PlaceDone, PlaceFailed
+from bridge.osc_replies import Hosting, NoticeReply, PlacedReply, PlaceRequest, Reply
+from midi.events import SessionEvent
+from plugin_host.ableton import AbletonHost
+from plugin_host.host import Host, HostError, Placement
+from plugin_host.offers import Offer
+
+MAX_PAUSE_S: Final = 60.0
+
+Send = Callable[[Client, Reply], None]
+Broadcast = Callable[[Reply, Client | None], None]
+
+
+class DawDesk:
+    """Hears a DAW's script, offers it clips, and tells clients of clips that were placed late.
+
+    It is the ``Desk`` of hosts that have something to say of themselves.
+    """
+
+    def __init__(
+        self,
+        host: Host | None,
+        *,
+        run: str,
+        send: Send,
+        broadcast: Broadcast,
+        apply: Callable[[SessionEvent], None],
+    ) -> None:
+        """``run`` tells this run of the daemon from others. Nothing is sent before a script has spoken."""
+        self._host = host if isinstance(host, AbletonHost) else None
+        self._run = run
+        self._send, self._broadcast, self._apply = send, broadcast, apply
+        self._client: Client | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        if self._host:
+            self._host.attach(self, self._offer_due)
+
+    def handle(self, command: DawCommand, client: Client) -> None:
+        """What a script says. Raises ``DawTaken`` when a second DAW greets."""
+        match command:
+            case DawHere(name=name):
+                self._greet(name, client)
+            case DawLeaves():
+                if self._host:
+                    self._host.left(_place(client))
+            case PlaceDone(offer=offer, where=where):
+                if self._host and self._host.is_served(_place(client)):
+                    self._host.took(offer, where)
+            case PlaceFailed(offer=offer, why=why):
+                if self._host and self._host.is_served(_place(client)):
+                    self._host.refused(offer, why)
+            case _:
+                assert_never(command)
+
+    def close(self) -> None:
+        """Offer nothing more."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+    def _greet(self, name: str, client: Client) -> None:
+        if self._host:
+            self._host.greeted(_place(client), name)
+            self._client = client
+        self._send(client, Hosting(run=self._run, places=1 if self._host else 0))
+        if self._host:
+            self._offer_due()
+
+    def _offer_due(self) -> None:
+        """Send the offers that are due, and come back when the next one is."""
+        self.close()
+        if self._host is None:
+            return
+        for offer in self._host.take_due():
+            if self._client:
+                self._send(self._client, _request(offer))
+        pause_s = self._host.next_due_in()
+        if pause_s is not None:
+            self._timer = asyncio.get_running_loop().call_later(min(pause_s, MAX_PAUSE_S), self._offer_due)
+
+    # The Desk of a host
+
+    def hear(self, event: SessionEvent) -> None:
+        """The DAW says something of the session."""
+        self._apply(event)
+
+    def tell(self, request_id: str, message: str) -> None:
+        """Every client hears of it."""
+        notice = Notice(code=HostError.code, message=message)
+        self._broadcast(NoticeReply(id=request_id, code=notice.code, message=notice.message), None)
+
+    def placed(self, placement: Placement, where: str) -> None:
+        """A clip that the job did not wait for any more is in the session."""
+        self._broadcast(PlacedReply(id=placement.request_id, take=placement.take, where=where), None)
+
+
+def _place(client: Client) -> str:
+    return f"{client.host} {client.port}"
+
+
+def _request(offer: Offer) -> PlaceRequest:
+    placement = offer.placement
+    return PlaceRequest(
+        offer=offer.number,
+        id=placement.request_id,
+        take=placement.take,
+        path=str(placement.path),
+        target=placement.target,
+        start=placement.start,
+        beats=placement.length,
+        seconds=placement.frames / placement.sample_rate_hz,
+        tempo=placement.tempo,
+        numerator=placement.meter.numerator,
+        denominator=placement.meter.denominator,
+        again=int(offer.sent > 0),
+    )
