@@ -208,6 +208,30 @@ def render(
 
 
 @app.command()
+def install(
+    daw: Annotated[str, typer.Argument(metavar="DAW", help="ableton.")],
+    to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The DAW's folder of scripts, where it is not the usual one.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")] = False,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
+) -> None:
+    """Put the script that runs inside a DAW where the DAW looks for it."""
+    from bridge.config import load_config
+    from bridge.install import Machine
+    from bridge.install import install as install_script
+
+    osc = load_config(config).osc
+    host = "127.0.0.1" if osc.host in {"0.0.0.0", "::"} else osc.host  # noqa: S104 - the script is on this machine
+    done = install_script(daw, Machine.this(), daemon=f"{host}:{osc.port}", to=to, dry_run=dry_run)
+    for step in done.steps:
+        print(f"would be {step.line}" if dry_run else step.line)
+    print(f"folder: {done.folder}")
+    if not dry_run:
+        print(done.then)
+
+
+@app.command()
 def ecdc(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="An audio file, or an .ecdc file.")],
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="An .ecdc file, or an audio file.")],

@@ -9,13 +9,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, assert_never
 
-from bridge.notices import Notice
 from bridge.osc_clients import Client
 from bridge.osc_commands import DawCommand, DawHere, DawLeaves, PlaceDone, PlaceFailed
 from bridge.osc_replies import Hosting, NoticeReply, PlacedReply, PlaceRequest, Reply
 from midi.events import SessionEvent
 from plugin_host.ableton import AbletonHost
-from plugin_host.host import Host, HostError, Placement
+from plugin_host.host import Host, HostError, Placement, TalkingHost
 from plugin_host.offers import Offer
 
 MAX_PAUSE_S: Final = 60.0
@@ -45,8 +44,8 @@ class DawDesk:
         self._send, self._broadcast, self._apply = send, broadcast, apply
         self._client: Client | None = None
         self._timer: asyncio.TimerHandle | None = None
-        if self._host:
-            self._host.attach(self, self._offer_due)
+        if isinstance(host, TalkingHost):
+            host.attach(self, self._offer_due)
 
     def handle(self, command: DawCommand, client: Client) -> None:
         """What a script says. Raises ``DawTaken`` when a second DAW greets."""
@@ -99,8 +98,7 @@ class DawDesk:
 
     def tell(self, request_id: str, message: str) -> None:
         """Every client hears of it."""
-        notice = Notice(code=HostError.code, message=message)
-        self._broadcast(NoticeReply(id=request_id, code=notice.code, message=notice.message), None)
+        self._broadcast(NoticeReply(id=request_id, code=HostError.code, message=message), None)
 
     def placed(self, placement: Placement, where: str) -> None:
         """A clip that the job did not wait for any more is in the session."""

@@ -17,6 +17,7 @@
     ├── Cancelled                                               cancelled
     ├── HostError                       plugin_host/host.py     host
     │   └── DawTaken                                            daw_taken
+    ├── InstallError                    bridge/install.py       install
     ├── ConfigError                     bridge/errors.py        bad_config
     ├── StartError                                              cannot_start
     ├── ClipError                                               clip

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from bridge.abletonosc_host import AbletonOscHost
 from bridge.errors import HostError
 from plugin_host.ableton import AbletonHost
 from plugin_host.host import Host
@@ -25,6 +26,7 @@ HOSTS: Final[dict[str, Callable[[], Host | None]]] = {
     "none": _no_host,
     "virtual": VirtualHost,
     "ableton": _ableton,
+    "abletonosc": AbletonOscHost,
 }
 """Name -> how the host is made; ``none`` leaves clips where they were written."""
 

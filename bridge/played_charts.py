@@ -27,7 +27,6 @@ from midi.time import Beats, TempoMap
 MAX_PLAYED: Final = 4096
 """Most notes or strokes of one chart."""
 LAST_BEAT: Final = 1e6
-LEFT_OUT: Final = "left_out"
 MAX_NAMED: Final = 8
 """Most things that are named in one notice."""
 DEFAULT_VELOCITY: Final = 96
@@ -116,7 +115,7 @@ def _left_out(what: str, names: list[str]) -> tuple[Notice, ...]:
     if not names:
         return ()
     shown = ", ".join(quoted(name) for name in dict.fromkeys(names[:MAX_NAMED]))
-    return (Notice(code=LEFT_OUT, message=f"{what}: {shown}{' ...' if len(names) > MAX_NAMED else ''}."),)
+    return (Notice(code="left_out", message=f"{what}: {shown}{' ...' if len(names) > MAX_NAMED else ''}."),)
 
 
 # Reading

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from midi.errors import SidemanError
 from midi.events import SessionEvent
@@ -107,6 +107,15 @@ class Host(Protocol):
 
     async def close(self) -> None:
         """Let go of everything; safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class TalkingHost(Host, Protocol):
+    """A host that says things on its own accord."""
+
+    def attach(self, desk: Desk, wake: Callable[[], None]) -> None:
+        """Whom it tells, and what it calls when it has something to send."""
         ...
 
 

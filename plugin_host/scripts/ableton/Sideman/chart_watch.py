@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .listeners import Listeners
     from .lom import Clip, Song
     from .osc import Value
+    from .sources import Roles
 
     Told = Tuple[str, str, Tuple[Value, ...]]
 

@@ -73,7 +73,7 @@ def _into_slot(song: Song, track: Track, path: str) -> Put:
         except Exception as error:
             raise NotPlaced("Every slot of %s is taken, and Live makes no new scene: %s" % (track.name, error))
         index = len(track.clip_slots) - 1
-    slot: ClipSlot = track.clip_slots[index]
+    slot = track.clip_slots[index]
     slot.create_audio_clip(path)
     clip = slot.clip
     if clip is None:
@@ -95,7 +95,7 @@ def _into_arrangement(track: Track, path: str, start: float, beats: float) -> Pu
 def _into_lane(track: Track, path: str, start: float, beats: float) -> Put:
     if not hasattr(track, "create_take_lane"):
         raise NotPlaced(too_old("12.2"))
-    lanes: Sequence[TakeLane] = track.take_lanes
+    lanes = track.take_lanes
     index = next((index for index, lane in enumerate(lanes) if _free(lane.arrangement_clips, start, beats)), None)
     if index is None:
         track.create_take_lane()

@@ -18,7 +18,7 @@ from .placing import Offer, Placer
 from .song_state import SongState
 
 if TYPE_CHECKING:
-    from typing import Callable, Optional, Tuple
+    from typing import Callable, Dict, Optional, Tuple
 
     from .lom import Instance
     from .osc import Value
@@ -59,7 +59,7 @@ class Sideman:
         self._state = SongState(song, self._listeners, self._send, self.say, clock)
         self._charts = ChartWatch(song, self._listeners, self._send, self._ask, self._state.set_chart_beats)
         self._placer = Placer(song, self._send, self.say)
-        self._answers = {
+        self._answers: Dict[str, Callable[..., None]] = {
             "/sideman/hosting": self._on_hosting,
             "/sideman/place": self._on_place,
             "/sideman/error": self._on_error,
@@ -68,7 +68,7 @@ class Sideman:
             "/sideman/progress": self._on_progress,
             "/sideman/cancelled": lambda request: self.say("%s is cancelled" % request),
             "/sideman/superseded": lambda request, by: self.say("%s gives way to %s" % (request, by)),
-        }  # type: Dict[str, Callable[..., None]]
+        }
 
     # What Live calls
 

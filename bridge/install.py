@@ -1,0 +1,217 @@
+"""``sideman install``: the scripts that run inside a DAW, put where the DAW looks for them.
+
+Nothing is overwritten that this command did not write: a manifest beside the files has the SHA-256 of each, and a file
+that is not in it, or was changed since, stops the installation before anything is written.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Final, Literal
+
+import platformdirs
+
+from bridge.errors import SidemanError
+
+MANIFEST: Final = ".sideman-installed.json"
+"""In the folder that was installed to: the files that are ours, and the SHA-256 that each was written with."""
+PART_SUFFIX: Final = ".sideman-part"
+
+Action = Literal["write", "replace", "keep", "remove"]
+_WORDS: Final[Mapping[Action, str]] = {
+    "write": "written",
+    "replace": "replaced by this version",
+    "keep": "as it should be",
+    "remove": "removed: this version has it no more",
+}
+
+
+class InstallError(SidemanError):
+    """A script cannot be installed; nothing was written."""
+
+    code = "install"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """The computer that is installed on: ``darwin``, ``win32`` or ``linux``, and the user's folders."""
+
+    system: str
+    home: Path
+    documents: Path
+
+    @classmethod
+    def this(cls) -> Machine:
+        """The one that this runs on."""
+        system = sys.platform if sys.platform in ("darwin", "win32") else "linux"
+        return cls(system=system, home=Path.home(), documents=platformdirs.user_documents_path())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """A DAW's script: where its files are in the package ``plugin_host``, and where the DAW looks for them.
+
+    ``folders`` has the folder for each system; the files go to the folder ``name`` in it, or right into it where
+    ``name`` is empty. ``daemon_file`` is a file that says where the daemon listens; a user may change it. ``then`` is
+    what is left to do.
+    """
+
+    source: str
+    name: str
+    folders: Mapping[str, Callable[[Machine], Path]]
+    daemon_file: str = ""
+    then: str
+
+
+SCRIPTS: Final[Mapping[str, Script]] = {
+    "ableton": Script(
+        source="scripts/ableton/Sideman",
+        name="Sideman",
+        folders={
+            "darwin": lambda machine: machine.home / "Music" / "Ableton" / "User Library" / "Remote Scripts",
+            "win32": lambda machine: machine.documents / "Ableton" / "User Library" / "Remote Scripts",
+            # Live has no version for Linux; under Wine its documents are the user's.
+            "linux": lambda machine: machine.documents / "Ableton" / "User Library" / "Remote Scripts",
+        },
+        daemon_file="daemon.txt",
+        then="Start Live anew, choose Sideman as a control surface in Settings, Link, Tempo & MIDI, and run: sideman "
+        "serve --host ableton",
+    ),
+}
+"""The DAWs that a script can be installed for, by the word that the command takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What is done, or would be done, with one file."""
+
+    action: Action
+    path: Path
+
+    @property
+    def line(self) -> str:
+        """The step in words."""
+        return f"{self.path}: {_WORDS[self.action]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """What was done, or would be done in a dry run, and what is left to do."""
+
+    folder: Path
+    steps: tuple[Step, ...]
+    then: str
+
+
+def install(host: str, machine: Machine, *, daemon: str, to: Path | None = None, dry_run: bool = False) -> Installed:
+    """Install a DAW's script. ``daemon`` is ``HOST:PORT``; ``to`` is the DAW's folder of scripts where it is another.
+
+    Raises ``InstallError`` for a host without a script, and for files in the way that are not ours; then nothing is
+    written.
+    """
+    script = _script(host)
+    parent = to if to is not None else script.folders[machine.system](machine)
+    folder = parent.absolute() / script.name if script.name else parent.absolute()
+    contents = dict(_contents(resources.files("plugin_host").joinpath(script.source)))
+    if script.daemon_file:
+        contents[script.daemon_file] = f"{daemon}\n".encode()
+    try:
+        ours = _manifest(folder)
+        steps = tuple(_steps(folder, contents, ours, script.daemon_file))
+        if not dry_run:
+            _carry_out(folder, steps, contents, ours)
+    except OSError as error:
+        raise InstallError(f"{error.filename or folder} cannot be written: {error.strerror}.") from None
+    return Installed(folder=folder, steps=steps, then=script.then)
+
+
+def _script(host: str) -> Script:
+    if host not in SCRIPTS:
+        near = difflib.get_close_matches(host, SCRIPTS, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise InstallError(f"There is no script for {host[:64]!r}; there are scripts for {', '.join(SCRIPTS)}.{hint}")
+    return SCRIPTS[host]
+
+
+def _contents(folder: Traversable, before: str = "") -> Iterator[tuple[str, bytes]]:
+    """Every file below a folder by its relative path; what Python compiled is left out."""
+    for entry in sorted(folder.iterdir(), key=lambda one: one.name):
+        if entry.is_dir() and entry.name != "__pycache__":
+            yield from _contents(entry, f"{before}{entry.name}/")
+        elif entry.is_file() and not entry.name.endswith(".pyc"):
+            yield before + entry.name, entry.read_bytes()
+
+
+def _manifest(folder: Path) -> dict[str, str]:
+    """SHA-256 by relative path of what was installed here before. Raises ``InstallError`` for one that is damaged."""
+    path = folder / MANIFEST
+    if not path.exists():
+        return {}
+    try:
+        files = json.loads(path.read_text(encoding="utf-8"))["files"]
+        return {str(name): str(digest) for name, digest in files.items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InstallError(f"{path} is damaged: remove the folder {folder}, and install anew.") from None
+
+
+def _steps(folder: Path, contents: Mapping[str, bytes], ours: Mapping[str, str], may_be_changed: str) -> Iterator[Step]:
+    """What is to be done with each file. Raises ``InstallError`` that names every file in the way."""
+    steps, in_the_way = [], []
+    for name, content in contents.items():
+        path, digest = folder / name, _digest_of(folder / name)
+        if digest is None:
+            steps.append(Step(action="write", path=path))
+        elif digest == hashlib.sha256(content).hexdigest():
+            steps.append(Step(action="keep", path=path))
+        elif digest == ours.get(name):
+            steps.append(Step(action="replace", path=path))
+        elif name == may_be_changed and name in ours:
+            steps.append(Step(action="keep", path=path))
+        else:
+            in_the_way.append(path)
+    gone = [name for name in ours if name not in contents and _digest_of(folder / name) == ours[name]]
+    steps += [Step(action="remove", path=folder / name) for name in gone]
+    if in_the_way:
+        files = ", ".join(map(str, in_the_way))
+        raise InstallError(
+            f"Not written by this command, or changed since: {files}. Move them away, or choose another folder with "
+            "--to. Nothing was written."
+        )
+    return iter(steps)
+
+
+def _digest_of(path: Path) -> str | None:
+    """SHA-256 of a file; None where there is nothing. What is no plain file has none that could be ours."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        return ""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+
+
+def _carry_out(folder: Path, steps: tuple[Step, ...], contents: Mapping[str, bytes], ours: Mapping[str, str]) -> None:
+    """The manifest comes first, so that a run which is cut short can be repeated; each file appears whole."""
+    written = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    by_path = {folder / name: name for name in contents}
+    kept = {by_path[step.path] for step in steps if step.action == "keep"}
+    known = {name: ours.get(name, digest) if name in kept else digest for name, digest in written.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / MANIFEST, json.dumps({"files": known}, indent=2, sort_keys=True).encode() + b"\n")
+    for step in steps:
+        if step.action == "remove":
+            step.path.unlink()
+        elif step.action != "keep":
+            step.path.parent.mkdir(parents=True, exist_ok=True)
+            _write(step.path, contents[by_path[step.path]])
+
+
+def _write(path: Path, content: bytes) -> None:
+    part = path.with_name(path.name + PART_SUFFIX)
+    part.write_bytes(content)
+    part.replace(path)
