@@ -83,7 +83,7 @@ class Live:
 @contextmanager
 def live_python(scripts: Path = SCRIPTS) -> Iterator[ModuleType]:
     """Import the shipped script as Live does: as the package ``Sideman``, with a module ``Live`` beside it."""
-    before = {name: sys.modules.get(name) for name in ("Live", "Sideman")}
+    before = _taken_out()
     live = ModuleType("Live")
     vars(live)["Clip"] = SimpleNamespace(WarpMarker=WarpMarker)
     sys.modules["Live"] = live
@@ -92,8 +92,11 @@ def live_python(scripts: Path = SCRIPTS) -> Iterator[ModuleType]:
         yield importlib.import_module("Sideman")
     finally:
         sys.path.remove(str(scripts))
-        for name, module in before.items():
-            if module is None:
-                sys.modules.pop(name, None)
-            else:
-                sys.modules[name] = module
+        _taken_out()
+        sys.modules.update(before)
+
+
+def _taken_out() -> dict[str, ModuleType]:
+    """Forget the modules of Live and of the script; returns them."""
+    names = [name for name in sys.modules if name.partition(".")[0] in ("Live", "Sideman")]
+    return {name: sys.modules.pop(name) for name in names}
