@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -72,10 +73,7 @@ def receipt_for(
         melody=chart.melody,
         engine_settings=_engine_settings(request.controls[facts.take]),
         given_audio=_given_audio(request.controls[facts.take]),
-        windows=tuple(
-            AudioWindow(start_s=Seconds(start), duration_s=Seconds(end - start))
-            for start, end in facts.windows_s or ((0.0, window.seconds),)
-        ),
+        windows=tuple(_windows(request.controls[facts.take], facts, window)),
         tempo_fit=facts.tempo_fit,
         sample_rate_hz=window.sample_rate_hz,
         frames=window.frames,
@@ -133,6 +131,22 @@ def _engine_settings(controls: SketchChart | JascoControls | MagnetPrompt) -> di
             return asdict(controls.decoding)
         case SketchChart():
             return {}
+
+
+def _windows(
+    controls: SketchChart | JascoControls | MagnetPrompt, facts: TakeMade, window: Window
+) -> Iterator[AudioWindow]:
+    """The stretches that the engine made, in order; where a model made them at bar lines, how they meet."""
+    heard = [one.heard_s for one in controls.windows] if isinstance(controls, JascoControls) else []
+    joins: list[float | None] = [None, *facts.joins_db]
+    stretches = facts.windows_s or ((0.0, window.seconds),)
+    for (start, end), heard_s, join_db in itertools.zip_longest(stretches, heard, joins[: len(stretches)]):
+        yield AudioWindow(
+            start_s=Seconds(start),
+            duration_s=Seconds(end - start),
+            heard_s=None if heard_s is None else Seconds(round(heard_s, 3)),
+            join_db=None if join_db is None else round(join_db, 2),
+        )
 
 
 def _caption(controls: SketchChart | JascoControls | MagnetPrompt) -> str | None:

@@ -68,6 +68,8 @@ class Made:
     seed: int
     seconds_spent: float
     windows_s: tuple[tuple[float, float], ...] = ()
+    joins_db: tuple[float, ...] = ()
+    """The change of level where two windows meet."""
     notices: tuple[str, ...] = ()
     """What the engine has to tell of it."""
     tempo_fit: FitRecord | None = None
@@ -164,6 +166,7 @@ def make_takes(
             seed=take.seed,
             seconds_spent=now - began,
             windows_s=waveform.windows_s,
+            joins_db=waveform.joins_db,
             notices=waveform.notices,
             tempo_fit=take.tempo_fit,
         )
@@ -183,6 +186,7 @@ def facts_of(request: GenerationRequest, take: int, made: Made) -> TakeMade:
         limited_db=mastered.limited_db,
         folded_s=mastered.folded_s,
         windows_s=made.windows_s,
+        joins_db=made.joins_db,
         notices=mastered.notices,
         engine_notices=made.notices,
         tempo_fit=made.tempo_fit,

@@ -76,10 +76,16 @@ class ChordSubstituted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioWindow:
-    """A stretch of the clip that the engine made in one go."""
+    """A stretch of the clip that the engine made in one go.
+
+    ``heard_s`` is how much it heard or made before that, which is not in this stretch; ``join_db`` how much the level
+    of its first second differs from that of the second before.
+    """
 
     start_s: Seconds
     duration_s: Seconds
+    heard_s: Seconds | None = None
+    join_db: float | None = None
 
 
 @with_config(ConfigDict(extra="ignore"))

@@ -94,6 +94,7 @@ class TakeMade(_Frozen):
     limited_db: float
     folded_s: float
     windows_s: tuple[tuple[float, float], ...] = ()
+    joins_db: tuple[float, ...] = ()
     notices: tuple[str, ...]
     engine_notices: tuple[str, ...] = ()
     tempo_fit: FitRecord | None = None

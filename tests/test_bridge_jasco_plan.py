@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.conditioning import AudioFormat, Plan, plan
-from bridge.errors import ClipTooLong, NothingToPlay
+from bridge.errors import NothingToPlay
 from bridge.jasco_labels import label_of
 from bridge.jasco_plan import JascoSettings
 from bridge.session import SessionState
@@ -23,8 +23,8 @@ from models.generator import JascoControls
 from models.vocabulary import chord_vocabulary
 
 SETTINGS = JascoSettings(
-    model="jasco-400M", licence="CC-BY-NC-4.0", segment_s=10.0, melody=True, all_weight=5.0, text_weight=0.0,
-    solver="standard", caption=("{prompt}",),
+    model="jasco-400M", licence="CC-BY-NC-4.0", segment_s=10.0, frame_rate_hz=50.0, melody=True,
+    all_weight=5.0, text_weight=0.0, solver="standard", caption=("{prompt}",),
 )  # fmt: skip
 TEMPO = TempoMap.constant(Bpm(120.0))
 STATE = SessionState(
@@ -129,9 +129,11 @@ def test_a_model_without_melody_says_that_it_ignores_one() -> None:
     assert codes(state, settings) == ["melody_ignored"]
 
 
-def test_more_than_the_window_is_refused() -> None:
-    with pytest.raises(ClipTooLong, match=r"JASCO plays 10 seconds at a time, and 6 bars last 12\.0 here"):
-        planned(replace(STATE, bars=6))
+def test_more_than_the_window_is_planned_in_windows_and_told() -> None:
+    state = replace(STATE, bars=6)
+    assert [window.from_s for window in controls(state).windows] == [0.0, 8.0]
+    assert codes(state) == ["windows"]
+    assert "made in 2 windows, joined at bar 5 of the clip" in planned(state).notices[0].message
 
 
 def test_the_request_says_which_model_and_licence() -> None:

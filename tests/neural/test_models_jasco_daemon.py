@@ -72,14 +72,24 @@ def test_a_session_becomes_clips_that_say_what_made_them(daemon: SpawnedDaemon) 
     assert clips[0].read_bytes() != clips[1].read_bytes()
 
 
-def test_more_than_the_models_window_is_refused_in_words(daemon: SpawnedDaemon) -> None:
+def test_a_clip_longer_than_the_window_is_made_in_windows_and_says_so(daemon: SpawnedDaemon) -> None:
     with OscClient(daemon.host, daemon.port) as client:
         play_session(client)
+        client.send("/sideman/takes", "i", 1)
         client.send("/sideman/bars", "i", 4)
         client.send("/sideman/generate", "s", "long")
-        *_, error = client.hear_until(*ENDS, within_s=30)
-    assert error.arguments[:2] == ("long", "too_long")
-    assert "JASCO plays 2 seconds at a time" in str(error.arguments[2])
+        heard = list(client.hear_until(*ENDS, within_s=120))
+    assert heard[-1].address == "/sideman/done", heard[-1]
+    told = [str(message.arguments[2]) for message in heard if message.arguments[1] == "windows"]
+    assert told == [
+        "JASCO plays 2 seconds at a time: the clip is made in 4 windows, joined at bars 2, 3 and 4 of the clip."
+    ]
+    (clip,) = [Path(str(message.arguments[3])) for message in heard if message.address == "/sideman/clip"]
+    receipt = json.loads(clip.with_suffix(".json").read_text(encoding="utf-8"))
+    assert [window["start_s"] for window in receipt["windows"]] == [0.0, 1.0, 2.0, 3.0]
+    assert [window["join_db"] is None for window in receipt["windows"]] == [True, False, False, False]
+    with wave.open(str(clip)) as file:
+        assert file.getnframes() == 4 * 48000
 
 
 def test_the_session_may_change_to_the_sketch_engine_and_back(daemon: SpawnedDaemon) -> None:
