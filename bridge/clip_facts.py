@@ -19,6 +19,7 @@ from bridge.wav import LoopTags
 from midi.chords import ChordSpan, chord_label
 from midi.keys import Key
 from midi.time import Bpm, Seconds, TempoMap
+from models.checksums import sha256_of
 from models.generator import JascoControls, MagnetPrompt, SketchChart
 
 MIDDLE_C: Final = 60
@@ -38,13 +39,10 @@ def receipt_for(
     *,
     soundfont: Path | None,
     created_at: datetime,
-    drum_track: str | None = None,
 ) -> Receipt:
-    """The receipt of one take. ``state`` is the session as it was when the request was made.
-
-    ``drum_track`` is the file that the model heard in the place of the chart's drums.
-    """
+    """The receipt of one take. ``state`` is the session as it was when the request was made."""
     window = request.window
+    drum_track = _drum_track(request.controls[facts.take])
     name, licence = (soundfont.name, "as the user's own file says") if soundfont else DEFAULT_SOUNDFONT
     plays_soundfont = request.model is None or (bool(chart.drums) and request.engine == JASCO and drum_track is None)
     return Receipt(
@@ -68,7 +66,7 @@ def receipt_for(
         chords_asked=tuple(ChordAsked(start=span.start, label=_as_asked(span)) for span in chart.chords),
         chords_used=tuple(_chords_used(request.controls[facts.take], state.tempo_map)),
         chords_substituted=tuple(_substituted(chart)) if request.engine == JASCO else (),
-        drums=() if drum_track else chart.drums,
+        drums=chart.drums,
         drum_track=drum_track,
         melody=chart.melody,
         engine_settings=_engine_settings(request.controls[facts.take]),
@@ -162,6 +160,18 @@ def _given_audio(controls: SketchChart | JascoControls | MagnetPrompt) -> str | 
     if given.place == "before":
         return f"{given.path.name}, before the clip"
     return f"{given.path.name}, kept but for {given.from_s:.3f} s to {given.to_s:.3f} s"
+
+
+def _drum_track(controls: SketchChart | JascoControls | MagnetPrompt) -> str | None:
+    """The file that was heard as drums: its name, checksum, and whether its drums were isolated."""
+    if not isinstance(controls, JascoControls) or controls.drum_track is None:
+        return None
+    how = ", its drums isolated by Demucs" if controls.separate_drums else ""
+    try:
+        checksum = f"SHA-256 {sha256_of(controls.drum_track)}"
+    except OSError:
+        checksum = "no longer there"
+    return f"{controls.drum_track.name} ({checksum}){how}"
 
 
 def _substituted(chart: Chart) -> Iterator[ChordSubstituted]:

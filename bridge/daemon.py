@@ -31,6 +31,7 @@ from bridge.engine_client import EngineClient, TakeAudio, engine_command
 from bridge.engine_parts import model_folders, model_settings, require_parts, sound_source
 from bridge.errors import EngineCrashed, HostError, RequestError, SidemanError
 from bridge.hosts import require_host
+from bridge.model_store import codec_folder
 from bridge.notices import Chart, Notice
 from bridge.osc_commands import Release
 from bridge.osc_server import Client, OscServer
@@ -38,7 +39,7 @@ from bridge.session import Cancel, Effect, Generate, SessionState, reduce
 from bridge.shared_audio import sweep_leftovers
 from bridge.state_view import shortened, state_view
 from midi.drums import parse_pattern
-from midi.events import AudioRegion, SessionEvent, SetGivenAudio, SetPattern
+from midi.events import AudioRegion, DrumTrack, SessionEvent, SetDrumTrack, SetGivenAudio, SetPattern
 from midi.time import Beats, Seconds
 from plugin_host.host import Host, Placement
 
@@ -112,6 +113,7 @@ class Daemon:
             soundfont=engine.soundfont,
             kit=config.jasco.kit,
             models=model_folders(config),
+            codecs=codec_folder(config.engine.models),
             device=engine.device,
         )
         self.engine = EngineClient(command, stall_s=engine.stall_s)
@@ -164,9 +166,10 @@ class Daemon:
                 self._apply(SetPattern(pattern=pattern), client)
             case osc.ContinueClip(id=request_id, take=take):
                 self._apply(SetGivenAudio(region=self._clip_to_continue(request_id, take)), client)
+            case osc.UseDrumTrack(path=path, separate=separate):
+                self._apply(SetDrumTrack(track=DrumTrack(path=self._audio(path), separate=separate)), client)
             case osc.Infill(path=path, start=start, end=end):
-                file = allowed_audio(path, (self.folder.path, *self._config.clips.audio_folders))
-                region = AudioRegion(path=file, place="within", start=Beats(start), end=Beats(end))
+                region = AudioRegion(path=self._audio(path), place="within", start=Beats(start), end=Beats(end))
                 self._apply(SetGivenAudio(region=region), client)
             case osc.Ping() | osc.Subscribe() | osc.Unsubscribe() | Release():
                 raise AssertionError("the server answers protocol commands itself")
@@ -178,6 +181,9 @@ class Daemon:
         if events is None:
             raise UnknownAddress(f"There is no address {message.address[:100]}; docs/osc.md lists them all.")
         return events
+
+    def _audio(self, path: str) -> Path:
+        return allowed_audio(path, (self.folder.path, *self._config.clips.audio_folders))
 
     def _clip_to_continue(self, request_id: str, take: int) -> AudioRegion:
         path = self._made.get((request_id, take))

@@ -382,14 +382,15 @@ def engine_command(
     soundfont: Path | None = None,
     kit: Path | None = None,
     models: Mapping[str, Path] | None = None,
+    codecs: Path | None = None,
     device: str = "auto",
 ) -> tuple[str, ...]:
     """The command line of an engine process; ``-P`` keeps the current folder out of its imports.
 
-    ``models`` are converted models by engine.
+    ``models`` are converted models by engine, ``codecs`` the folder with what drum tracks are decoded by.
     """
     command = [sys.executable, "-P", "-m", "bridge.engine_process", "--engine", name, "--device", device]
-    for option, path in (("--soundfont", soundfont), ("--kit", kit)):
+    for option, path in (("--soundfont", soundfont), ("--kit", kit), ("--codecs", codecs)):
         if path:
             command += [option, str(path)]
     for engine, path in (models or {}).items():

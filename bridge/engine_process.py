@@ -160,6 +160,7 @@ def main() -> int:
     parser.add_argument("--soundfont", type=Path)
     parser.add_argument("--jasco", type=Path)
     parser.add_argument("--kit", type=Path)
+    parser.add_argument("--codecs", type=Path)
     parser.add_argument("--magnet", type=Path)
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
@@ -174,7 +175,13 @@ def main() -> int:
     try:
         models = {name: path for name, path in (("jasco", options.jasco), ("magnet", options.magnet)) if path}
         engines = Engines(
-            EngineOptions(soundfont=options.soundfont, models=models, device=options.device, kit=options.kit)
+            EngineOptions(
+                soundfont=options.soundfont,
+                models=models,
+                device=options.device,
+                kit=options.kit,
+                codecs=options.codecs,
+            )
         )
         engines[options.engine]
     except SidemanError as error:

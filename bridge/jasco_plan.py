@@ -6,6 +6,7 @@ clip is made in windows.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from bridge.notices import Chart, Notice
 from bridge.requests import Window
 from bridge.windows import Cuts, ModelWindow, cuts_of, half_a_bar_s, plan_windows, windows_told
 from midi.chords import ChordSpan, chord_label
+from midi.events import DrumTrack
 from midi.melody import Note
 from midi.time import Beats, TempoMap
 from models.generator import SAME_TIME_S, JascoControls, PlannedWindow, TimedHit, TimedPitch
@@ -47,10 +49,18 @@ class JascoSettings:
 
 
 def jasco_controls(
-    chart: Chart, window: Window, tempo_map: TempoMap, settings: JascoSettings, *, prompt: str, seed: int
+    chart: Chart,
+    window: Window,
+    tempo_map: TempoMap,
+    settings: JascoSettings,
+    *,
+    prompt: str,
+    drum_track: DrumTrack | None = None,
+    seed: int,
 ) -> tuple[JascoControls, tuple[Notice, ...]]:
     """The controls of one take, and what was substituted."""
 
+    @functools.cache  # many voices strike on one beat
     def seconds(beat: Beats) -> float:
         return tempo_map.seconds_between(window.start, beat)
 
@@ -62,6 +72,8 @@ def jasco_controls(
             (round(seconds(span.start), TIME_DIGITS), label_of(span.chord).label) for span in _changes(chart.chords)
         ),
         drums=tuple(TimedHit(at_s=seconds(hit.at), voice=hit.voice, velocity=hit.velocity) for hit in chart.drums),
+        drum_track=drum_track.path if drum_track else None,
+        separate_drums=drum_track is not None and drum_track.separate,
         melody=tuple(
             TimedPitch(start_s=seconds(note.at), end_s=seconds(Beats(note.at + note.length)), pitch=note.pitch)
             for note in melody

@@ -26,7 +26,7 @@ from midi.drums import DrumHit
 from midi.keys import Key, tonic_chord
 from midi.time import Beats, Bpm, TempoMap
 from models.drum_audio import read_drums
-from models.generator import CancelCheck, Generator, Progress, SketchChart
+from models.generator import CancelCheck, Generator, JascoControls, Progress, Samples, SketchChart
 from models.sketch import SketchEngine
 
 Engine = Generator[Any]
@@ -53,9 +53,6 @@ class EngineOptions:
     device: str = "auto"
     kit: Path | None = None
     """What a model hears its drums with, in the place of the soundfont."""
-    drum_track: Path | None = None
-    """Audio that a model hears as its drums in the place of the chart's."""
-    separate_drums: bool = False
     codecs: Path | None = None
     """The folder with what drum tracks in EnCodec's own format are decoded by."""
 
@@ -96,15 +93,14 @@ def _open_jasco(options: EngineOptions) -> Engine:
     model = _model_of("jasco", options)
     from models.jasco_engine import JascoEngine  # noqa: PLC0415  torch is loaded for engines that need it
 
-    if options.drum_track:
-        track, separate, codecs = options.drum_track, options.separate_drums, options.codecs
-        return JascoEngine(
-            model,
-            device=options.device,
-            render_drums=lambda controls, rate: read_drums(track, rate, separate=separate, codecs=codecs),
-        )
     drums = DrumRenderer(options.soundfont, options.kit)
-    return JascoEngine(model, device=options.device, render_drums=lambda controls, rate: drums(controls.drums, rate))
+
+    def render_drums(controls: JascoControls, rate: int) -> Samples | None:
+        if controls.drum_track is None:
+            return drums(controls.drums, rate)
+        return read_drums(controls.drum_track, rate, separate=controls.separate_drums, codecs=options.codecs)
+
+    return JascoEngine(model, device=options.device, render_drums=render_drums)
 
 
 def _open_magnet(options: EngineOptions) -> Engine:

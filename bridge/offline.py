@@ -5,7 +5,7 @@ It goes the same way as a clip over OSC: session state, plan, engine, mastering,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,9 +22,8 @@ from bridge.model_store import codec_folder
 from bridge.notices import Notice
 from bridge.session import SessionState
 from midi.charts import ChordChart, DrumChart, MelodyChart
-from midi.events import AudioRegion
+from midi.events import AudioRegion, DrumTrack
 from midi.files import Song, read_song
-from models.checksums import sha256_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +85,7 @@ def state_of_song(song: Song, options: RenderOptions, engine: str) -> SessionSta
         takes=options.takes,
         seed=options.seed,
         given=options.given,
+        drum_track=DrumTrack(path=options.drum_track, separate=options.separate_drums) if options.drum_track else None,
     )
 
 
@@ -114,7 +114,6 @@ def render(options: RenderOptions, config: Config, report: Callable[[float], Non
     notices = (
         *(Notice(code="midi_file", message=text) for text in song.notices),
         *planned.notices,
-        *_drum_track(options),
     )
     folder = ClipFolder(options.out)
     folder.prepare()
@@ -126,13 +125,10 @@ def render(options: RenderOptions, config: Config, report: Callable[[float], Non
             models=model_folders(config),
             kit=config.jasco.kit,
             device=settings.device,
-            drum_track=options.drum_track,
-            separate_drums=options.separate_drums,
             codecs=codec_folder(settings.models),
         ),
     )
     request, soundfont = planned.request, sound_source(settings.name, config)
-    drum_track = _described_track(options)
     clips: list[Clip] = []
     told: list[Notice] = []
     for take, made in enumerate(make_takes(engine, request, report=report, cancelled=lambda: False)):
@@ -146,27 +142,11 @@ def render(options: RenderOptions, config: Config, report: Callable[[float], Non
             notices,
             soundfont=soundfont,
             created_at=datetime.now(UTC),
-            drum_track=drum_track,
         )
         tags = loop_tags(request.window, state.key)
         clips.append(folder.write(made.mastered.samples, tags=tags, receipt=receipt))
     report(1.0)
     return Rendered(clips=tuple(clips), notices=(*notices, *told))
-
-
-def _drum_track(options: RenderOptions) -> Iterator[Notice]:
-    if options.drum_track:
-        how = ", isolated from a mix by Demucs" if options.separate_drums else ""
-        text = f"The model heard the drums of {options.drum_track.name}{how}, and not those of the chart."
-        yield Notice(code="drum_track", message=text)
-
-
-def _described_track(options: RenderOptions) -> str | None:
-    """The drum track for the receipt: its name, checksum, and whether its drums were isolated."""
-    if options.drum_track is None:
-        return None
-    how = ", its drums isolated by Demucs" if options.separate_drums else ""
-    return f"{options.drum_track.name} (SHA-256 {sha256_of(options.drum_track)}){how}"
 
 
 def _id_of(file: Path) -> str:

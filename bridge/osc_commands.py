@@ -73,11 +73,30 @@ class Infill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UseDrumTrack:
+    """Clips are to hear the drums of a file. Where the file lies is judged by the daemon."""
+
+    path: str
+    separate: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """A button was let go; nothing happens."""
 
 
-Command = ev.SessionEvent | GridPattern | ContinueClip | Infill | Ping | Subscribe | Unsubscribe | AskState | Release
+Command = (
+    ev.SessionEvent
+    | GridPattern
+    | ContinueClip
+    | Infill
+    | UseDrumTrack
+    | Ping
+    | Subscribe
+    | Unsubscribe
+    | AskState
+    | Release
+)
 """Everything that the table's addresses become."""
 
 
@@ -158,6 +177,11 @@ def infill(path: str, start: float, end: float) -> Infill:
     if start >= end:
         raise OutOfRange(f"the beats to be made anew go from {start:g} to {end:g}, which is nothing.")
     return Infill(path=path, start=start, end=end)
+
+
+def drum_track(path: str | None = None, separate: int = 0) -> UseDrumTrack | ev.SetDrumTrack:
+    """Hear the drums of a file; the chart's where none is named."""
+    return ev.SetDrumTrack(track=None) if path is None else UseDrumTrack(path=path, separate=bool(separate))
 
 
 def note(pitch: int, beat: float, length: float, velocity: int = DEFAULT_VELOCITY) -> ev.AddNote:

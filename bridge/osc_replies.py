@@ -247,7 +247,7 @@ NOTICE_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "melody_ignored": "The model takes no melody; the clip is made without it.",
         "not_heard": "The engine does not hear something of the session: chords, drums or melody, or given audio.",
         "midi_file": "Something in a MIDI file was left out or assumed; receipts of `sideman render` have it.",
-        "drum_track": "A file of drums took the place of the chart's; receipts of `sideman render` have it.",
+        "drum_track": "A file of drums takes the place of the chart's.",
         "windows": "The clip is longer than the model's window and is made in several; where they meet is said.",
         "tempo_fit": "How MAGNeT's audio was laid on the session's beats, or that it was not; the receipt has it too.",
         "engine": "The engine made the clip in another way than planned, such as in single precision.",

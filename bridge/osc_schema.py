@@ -25,6 +25,7 @@ from bridge.osc_commands import (
     Ping,
     Subscribe,
     Unsubscribe,
+    UseDrumTrack,
 )
 from bridge.osc_errors import ERROR_CODES
 from bridge.osc_replies import (
@@ -82,6 +83,7 @@ __all__ = [
     "Subscribed",
     "SupersededReply",
     "Unsubscribe",
+    "UseDrumTrack",
 ]
 
 MAX_BEAT: Final = 1e7
@@ -151,6 +153,12 @@ _ID: Final = Text(
 )
 _SETTING: Final = Text(
     name="setting", meaning="its name", longest=MAX_NAME_CHARACTERS, taken=", ".join(f"`{name}`" for name in SETTINGS)
+)
+_AUDIO_PATH: Final = Text(
+    name="path",
+    meaning="an audio file",
+    longest=MAX_PATH_CHARACTERS,
+    taken="an absolute path, inside the clips folder or a folder of `clips.audio_folders`",
 )
 _SETTING_VALUE: Final = Text(
     name="value",
@@ -311,10 +319,22 @@ _ROWS: Final = (
         example=(38, 6.5, 100),
     ),
     CommandRow(
+        address="/sideman/drums/track",
+        forms=(
+            (),
+            (_AUDIO_PATH,),
+            (_AUDIO_PATH, Whole(name="isolate", meaning="1 isolates the drums from a mix, by Demucs", low=0, high=1)),
+        ),
+        build=make.drum_track,
+        meaning="The next clips hear the drums of a file, which begins at the clip's start, in the place of the "
+        "chart's. `jasco` does this. Without a path they hear the chart's again.",
+        example=("/music/drums.wav",),
+    ),
+    CommandRow(
         address="/sideman/drums/clear",
         forms=((),),
         build=ev.ClearDrums,
-        meaning="No drums: neither patterns nor strokes.",
+        meaning="No drums: neither patterns nor strokes nor a track.",
     ),
     CommandRow(
         address="/sideman/note",
@@ -395,12 +415,7 @@ _ROWS: Final = (
         address="/sideman/infill",
         forms=(
             (
-                Text(
-                    name="path",
-                    meaning="an audio file",
-                    longest=MAX_PATH_CHARACTERS,
-                    taken="an absolute path, inside the clips folder or a folder of `clips.audio_folders`",
-                ),
+                _AUDIO_PATH,
                 Real(name="from", meaning="song position", unit="beats", low=0, high=MAX_BEAT),
                 Real(name="to", meaning="song position", unit="beats", low=0, high=MAX_BEAT),
             ),

@@ -66,6 +66,7 @@ class SessionState:
     settings: tuple[tuple[str, str], ...] = ()
     """What was set of the engines, by name, in order of the names."""
     given: ev.AudioRegion | None = None
+    drum_track: ev.DrumTrack | None = None
 
     def position_at(self, now: Seconds) -> Beats:
         """Song position at a monotonic time: where the transport was heard, and what it has run since."""
@@ -222,7 +223,7 @@ def _(event: ev.AddHit, state: SessionState) -> SessionState:
 
 @_change.register
 def _(event: ev.ClearDrums, state: SessionState) -> SessionState:
-    return replace(state, drums=NO_DRUMS)
+    return replace(state, drums=NO_DRUMS, drum_track=None)
 
 
 @_change.register
@@ -271,6 +272,11 @@ def _(event: ev.SetSetting, state: SessionState) -> SessionState:
     if event.value is not None:
         settings[event.name] = event.value
     return replace(state, settings=tuple(sorted(settings.items())))
+
+
+@_change.register
+def _(event: ev.SetDrumTrack, state: SessionState) -> SessionState:
+    return replace(state, drum_track=event.track)
 
 
 @_change.register

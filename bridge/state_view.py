@@ -44,6 +44,7 @@ def state_view(state: SessionState, now: Seconds) -> Json:
         "target": state.target,
         "settings": dict(state.settings),
         "given_audio": _region_view(state.given),
+        "drum_track": None if state.drum_track is None else str(state.drum_track.path),
     }
 
 

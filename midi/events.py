@@ -126,7 +126,7 @@ class AddHit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClearDrums:
-    """No drums."""
+    """No drums: neither patterns nor strokes nor audio."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +199,21 @@ class AudioRegion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DrumTrack:
+    """Drums as audio, which begin with the clip; ``separate`` isolates them from a mix."""
+
+    path: Path
+    separate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetDrumTrack:
+    """The drums that an engine hears in the place of the chart's, if it hears audio; None for the chart's."""
+
+    track: DrumTrack | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetGivenAudio:
     """The audio that the next clips go on from; None for none."""
 
@@ -243,6 +258,7 @@ SessionEvent = (
     | SetTakes
     | SetSeed
     | SetSetting
+    | SetDrumTrack
     | SetGivenAudio
     | RequestClip
     | RequestCancel

@@ -104,13 +104,17 @@ class JascoControls:
 
     ``chords`` are labels of the model's vocabulary with the times at which they begin, ascending; none is no chord
     condition. ``all_weight`` and ``text_weight`` are those of multi-source guidance, ``solver`` is a preset.
-    ``windows`` are made in order and play the clip without a gap; none is one window that begins with the clip.
+    ``drum_track`` is a file that begins with the clip and is heard in the place of ``drums``, isolated from a mix with
+    ``separate_drums``. ``windows`` are made in order and play the clip without a gap; none is one window that begins
+    with the clip.
     """
 
     kind: Literal["jasco"] = "jasco"
     description: str
     chords: tuple[tuple[float, str], ...]
     drums: tuple[TimedHit, ...]
+    drum_track: Path | None = None
+    separate_drums: bool = False
     melody: tuple[TimedPitch, ...]
     duration_s: float
     all_weight: float

@@ -40,6 +40,7 @@ from models.generator import (
 )
 from models.jasco import MELODY_LOWEST_PITCH, Controls, Guidance, JascoConfig, chord_frames, noises_of
 from models.jasco_windows import (
+    SILENT,
     Frames,
     heard_frames,
     joined,
@@ -57,6 +58,8 @@ from models.vocabulary import UNKNOWN_CHORD, chord_vocabulary
 
 OVERLAP_S: Final = 0.05
 """Audio after the clip's end, for the loop's seam to be crossfaded with."""
+SAME_LENGTH_S: Final = 0.1
+"""A drum track that is longer or shorter than the clip by less is as long as it."""
 SAMPLING_SHARE: Final = 0.9
 """The share of the work that is done when the latents are there; the rest is the codec's."""
 
@@ -108,10 +111,11 @@ class JascoEngine:
             raise ModelError("The chords do not begin one after the other.")
 
     def _takes(self, group: Sequence[JascoControls], report: Progress, cancelled: CancelCheck) -> Iterator[Waveform]:
+        drums, heard = self._drums_of(group[0])
         notices: list[str] = []
 
         def make(takes: Sequence[JascoControls], told: Progress) -> Tensor:
-            made, again = finite(self._model, lambda: self._sample(takes, told, cancelled))
+            made, again = finite(self._model, lambda: self._sample(takes, drums, told, cancelled))
             notices[:] = [SINGLE_PRECISION] if again else notices
             return made
 
@@ -119,14 +123,15 @@ class JascoEngine:
         for place, row in enumerate(latents):
             size = (1.0 - SAMPLING_SHARE) / len(group)
             told = part_of(report, SAMPLING_SHARE + place * size, size)
-            yield self._waveform(row, group[place], tuple(notices), told, cancelled)
+            yield self._waveform(row, group[place], (*heard, *notices), told, cancelled)
         report(1.0)
 
-    def _sample(self, group: Sequence[JascoControls], report: Progress, cancelled: CancelCheck) -> tuple[Tensor, bool]:
+    def _sample(
+        self, group: Sequence[JascoControls], drums: Samples | None, report: Progress, cancelled: CancelCheck
+    ) -> tuple[Tensor, bool]:
         """Latents [B, W, T, C] of takes that share all but the seed, window by window, and whether all are numbers."""
         config, chart = self._model.config, group[0]
         windows = windows_of(chart)
-        drums = self._drums_of(chart)
 
         def watch(share: float) -> None:
             if cancelled():
@@ -152,15 +157,18 @@ class JascoEngine:
         latents = torch.stack(made, dim=1)
         return latents, bool(torch.isfinite(latents).all())
 
-    def _drums_of(self, chart: JascoControls) -> Samples | None:
-        """One round of the clip's drums, mono; None where there are none."""
+    def _drums_of(self, chart: JascoControls) -> tuple[Samples | None, tuple[str, ...]]:
+        """One round of the clip's drums, mono, and what there is to tell of them; None where there are none."""
         rate = self._model.config.sample_rate_hz
         drums = self._render_drums(chart, rate)
         if drums is None:
-            return None
+            return None, ()
         if not len(drums):
             raise ModelError("The drum track holds no audio: leave it out, or give it sound.")
-        return looped(drums, chart, self._frames, rate)
+        if chart.drum_track is None:
+            return looped(drums, chart, self._frames, rate), ()
+        told = track_told(drums, rate, chart.duration_s)
+        return looped(drums[: max(1, round(chart.duration_s * rate))], chart, self._frames, rate), told
 
     def _controls(self, group: Sequence[JascoControls], window: PlannedWindow, drums: Samples | None) -> Controls:
         config, chart, frames = self._model.config, group[0], self._frames
@@ -212,6 +220,19 @@ class JascoEngine:
         with within_memory(self._device):
             audio: Samples = self._model.decode(latents[None].float())[0, 0].float().cpu().numpy()
         return audio
+
+
+def track_told(drums: Samples, rate: int, clip_s: float) -> tuple[str, ...]:
+    """What there is to tell of a drum track [N]: that it is silent, or not as long as the clip."""
+    length_s = len(drums) / rate
+    told = (
+        [] if np.abs(drums).max() > SILENT else ["The drum track is silent: the model hears that there are no drums."]
+    )
+    if length_s < clip_s - SAME_LENGTH_S:
+        told.append(f"The drum track ends after {length_s:.2f} s of {clip_s:.2f}: there are no drums in what follows.")
+    elif length_s > clip_s + SAME_LENGTH_S:
+        told.append(f"The drum track lasts {length_s:.2f} s, and the clip {clip_s:.2f}: what follows is not heard.")
+    return tuple(told)
 
 
 def melody_roll(notes: Sequence[TimedPitch], config: JascoConfig) -> Tensor:

@@ -16,7 +16,7 @@ from small_checkpoints import converted_small
 from models.errors import Cancelled, ModelError
 from models.generator import JascoControls, PlannedWindow, TimedHit, TimedPitch, Waveform
 from models.jasco import Controls, Guidance, noise_of, noises_of
-from models.jasco_engine import JascoEngine
+from models.jasco_engine import JascoEngine, track_told
 from models.jasco_windows import (
     Frames,
     heard_frames,
@@ -242,6 +242,38 @@ def test_a_clip_shorter_than_the_window_fills_it_as_a_loop(
         [controls.chords[0]] * 10
     )
     assert len(waveform.samples) == round(0.45 * 32000)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "level", "told"),
+    [
+        (1.65, 1.0, []),
+        (1.6, 1.0, []),
+        (1.0, 1.0, ["The drum track ends after 1.00 s of 1.65: there are no drums in what follows."]),
+        (3.0, 1.0, ["The drum track lasts 3.00 s, and the clip 1.65: what follows is not heard."]),
+        (1.65, 0.0, ["The drum track is silent: the model hears that there are no drums."]),
+    ],
+)
+def test_a_drum_track_that_does_not_fit_the_clip_is_told(seconds: float, level: float, told: list[str]) -> None:
+    assert list(track_told(np.full(round(seconds * 100), level, dtype=np.float32), 100, 1.65)) == told
+
+
+def test_what_a_drum_track_has_after_the_clip_is_not_heard(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no tail that rings on into the loop's start."""
+    track = np.concatenate([np.zeros(round(1.65 * 32000)), np.ones(32000)]).astype(np.float32)
+    engine = JascoEngine(folder, device="cpu", render_drums=lambda controls, rate: track)
+    heard: list[Controls] = []
+    sample = engine._model.sample
+
+    def watched(controls: Controls, noise: torch.Tensor, **options: object) -> torch.Tensor:
+        heard.append(controls)
+        return sample(controls, noise, **options)
+
+    monkeypatch.setattr(engine._model, "sample", watched)
+    (waveform,) = made(engine, replace(CONTROLS, drum_track=Path("drums.wav")))
+    assert len(heard) == 3
+    assert all(not one.drums.any() for one in heard if one.drums is not None)
+    assert "lasts 2.65 s, and the clip 1.65" in " ".join(waveform.notices)
 
 
 # What comes out
