@@ -81,6 +81,7 @@ def receipt_for(
         gain_db=facts.gain_db,
         limited_db=facts.limited_db,
         folded_s=Seconds(facts.folded_s),
+        computed_on=facts.computed_on,
         versions=facts.versions,
         seconds_spent=facts.seconds_spent,
         created_at=created_at.isoformat(timespec="seconds"),

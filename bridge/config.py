@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,6 +33,12 @@ def _engine_name(name: str) -> str:
         return require_engine(name).name
     except SidemanError as error:
         raise ValueError(str(error)) from None
+
+
+def _device(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,2})?", name):
+        raise ValueError(f"there is no device {name!r}: use auto, cpu, cuda, cuda:1 or mps; sideman devices lists them")
+    return name
 
 
 def _host_name(name: str) -> str:
@@ -75,8 +82,8 @@ class EngineConfig(Section):
     soundfont: UserPath | None = None
     models: UserPath = Field(default_factory=default_store)
     """Where converted models lie."""
-    device: str = "auto"
-    """``auto``, ``cpu``, ``cuda`` or ``mps``."""
+    device: Annotated[str, AfterValidator(_device)] = "auto"
+    """``auto``, ``cpu``, ``mps``, ``cuda``, or a GPU by number such as ``cuda:1``."""
     stall_s: Annotated[float, Field(gt=0, le=3600)] = 600.0
     """An engine that says nothing for this long while it works is stopped and started again."""
     queue: Annotated[int, Field(ge=1, le=256)] = 16

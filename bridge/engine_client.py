@@ -42,7 +42,8 @@ log = logging.getLogger(__name__)
 CHANNELS: Final = 2
 LINE_LIMIT: Final = 1 << 20
 STOP_GRACE_S: Final = 5.0
-"""A process that was told to stop a request and has not after this long is killed."""
+"""A process that was told to stop a request and has not after this long is killed; one with long steps has longer."""
+LONGEST_GRACE_S: Final = 120.0
 EXIT_GRACE_S: Final = 2.0
 START_LIMIT_S: Final = 120.0
 _ALLOCATION: Final = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
@@ -52,6 +53,23 @@ Without it every array comes in fresh pages and goes back at once. Other C libra
 """
 
 Message = Ready | Progressed | TakeMade | Finished | Stopped | Failed
+
+
+@dataclass(slots=True)
+class Pace:
+    """How long a process works between two words; it hears a stop only then. Times are monotonic seconds."""
+
+    last: float
+    longest_s: float = 0.0
+
+    def heard(self, now: float) -> None:
+        """It said something."""
+        self.longest_s = max(self.longest_s, now - self.last)
+        self.last = now
+
+    def grace_s(self, now: float) -> float:
+        """How long to wait for it to stop: twice its longest silence, this one included, within limits."""
+        return min(LONGEST_GRACE_S, max(STOP_GRACE_S, 2.0 * max(self.longest_s, now - self.last)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -129,6 +147,7 @@ class EngineClient:
         self._starting: asyncio.Task[None] | None = None
         self._running: str | None = None
         self._sent = False
+        self._pace = Pace(0.0)
         self._stop_asked = asyncio.Event()
         self._killer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -227,6 +246,7 @@ class EngineClient:
         if self._stop_asked.is_set():
             raise Cancelled(f"The request {run.request.id} was cancelled.")
         self._sent = True
+        self._pace = Pace(asyncio.get_running_loop().time())
         await self._send(line)
 
     async def _first_answer(self, run: Run, known: _Child | None) -> Message:
@@ -251,6 +271,7 @@ class EngineClient:
         while self._child:
             message = await self._receive(self._child, self._stall_s)
             if not isinstance(message, Ready) and message.id == request_id:
+                self._pace.heard(asyncio.get_running_loop().time())
                 return message
         raise EngineCrashed("The engine process is gone; the next request starts it again.")
 
@@ -282,7 +303,8 @@ class EngineClient:
         if self._child and self._child.alive:
             self._child.requests.write(line_of(Stop(id=request_id)))
         if self._killer is None:
-            self._killer = asyncio.get_running_loop().call_later(STOP_GRACE_S, self._kill)
+            loop = asyncio.get_running_loop()
+            self._killer = loop.call_later(self._pace.grace_s(loop.time()), self._kill)
 
     async def _abandon(self, request_id: str) -> None:
         """Stop a request that nobody waits for any more, and hear it out."""

@@ -67,6 +67,8 @@ class Made:
     windows_s: tuple[tuple[float, float], ...] = ()
     joins_db: tuple[float, ...] = ()
     """The change of level where two windows meet."""
+    computed_on: str = "cpu"
+    """The device and the precision."""
     notices: tuple[str, ...] = ()
     """What the engine has to tell of it."""
     tempo_fit: FitRecord | None = None
@@ -163,6 +165,7 @@ def make_takes(
             seconds_spent=now - began,
             windows_s=waveform.windows_s,
             joins_db=waveform.joins_db,
+            computed_on=waveform.computed_on,
             notices=waveform.notices,
             tempo_fit=take.tempo_fit,
         )
@@ -183,6 +186,7 @@ def facts_of(request: GenerationRequest, take: int, made: Made) -> TakeMade:
         folded_s=mastered.folded_s,
         windows_s=made.windows_s,
         joins_db=made.joins_db,
+        computed_on=made.computed_on,
         notices=mastered.notices,
         engine_notices=made.notices,
         tempo_fit=made.tempo_fit,

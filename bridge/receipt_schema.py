@@ -145,6 +145,8 @@ class Receipt:
     folded_s: Seconds
     sha256: str = ""
     audio_sha256: str = ""
+    computed_on: str = "cpu"
+    """The device that the engine computed on, and the precision of a model."""
     versions: dict[str, str]
     seconds_spent: float
     created_at: str

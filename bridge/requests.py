@@ -95,6 +95,7 @@ class TakeMade(_Frozen):
     folded_s: float
     windows_s: tuple[tuple[float, float], ...] = ()
     joins_db: tuple[float, ...] = ()
+    computed_on: str = "cpu"
     notices: tuple[str, ...]
     engine_notices: tuple[str, ...] = ()
     tempo_fit: FitRecord | None = None

@@ -31,13 +31,15 @@ class Waveform:
 
     ``windows_s`` are the stretches that a model made one after the other, each from and to seconds of the clip; none
     is one for all of it. ``joins_db`` are the changes of level where two of them meet, for a model that plays on at a
-    bar line. ``notices`` are what there is to tell about how it was made.
+    bar line. ``computed_on`` names the device and the precision. ``notices`` are what there is to tell about how it was
+    made.
     """
 
     samples: Samples
     sample_rate_hz: int
     windows_s: tuple[tuple[float, float], ...] = ()
     joins_db: tuple[float, ...] = ()
+    computed_on: str = "cpu"
     notices: tuple[str, ...] = ()
 
     @property

@@ -21,6 +21,7 @@ from models.batching import (
     alike,
     by_halves,
     choose_device,
+    computed_on,
     finite,
     part_of,
     precision_of,
@@ -212,6 +213,7 @@ class JascoEngine:
             sample_rate_hz=rate,
             windows_s=tuple((window.from_s, window.to_s) for window in windows),
             joins_db=joins_db(clip, windows, rate),
+            computed_on=computed_on(self._device, notices),
             notices=(*notices, *told),
         )
 

@@ -91,6 +91,7 @@ def test_a_clip_longer_than_the_window_is_made_in_windows_and_says_so(daemon: Sp
     ]
     (clip,) = [Path(str(message.arguments[3])) for message in heard if message.address == "/sideman/clip"]
     receipt = json.loads(clip.with_suffix(".json").read_text(encoding="utf-8"))
+    assert receipt["computed_on"] == "cpu, float32"
     assert [window["start_s"] for window in receipt["windows"]] == [0.0, 1.0, 2.0, 3.0]
     assert [window["join_db"] is None for window in receipt["windows"]] == [True, False, False, False]
     with wave.open(str(clip)) as file:
