@@ -76,7 +76,7 @@ def test_a_device_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
     for name in ("auto", "cpu", "mps", "cuda", "cuda:1"):
         assert load_config(written(tmp_path, f'[engine]\ndevice = "{name}"')).engine.device == name
     for name in ("gpu", "cuda:", "cuda:x", "tpu:0"):
-        with pytest.raises(ConfigError, match="engine.device: there is no device"):
+        with pytest.raises(ConfigError, match=r"engine\.device: there is no device"):
             load_config(written(tmp_path, f'[engine]\ndevice = "{name}"'))
 
 
