@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bridge.cli_evaluate import evaluate
 from bridge.cli_models import models_app
 from bridge.cli_progress import progress
 from bridge.errors import SidemanError
@@ -30,6 +31,7 @@ app = typer.Typer(
 
 
 app.add_typer(models_app, name="models")
+app.command()(evaluate)
 
 
 def main() -> None:
@@ -159,6 +161,7 @@ def render(
     device: Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed makes the same clip.")] = 0,
     takes: Annotated[int, typer.Option(min=1, max=16, help="Variations to make.")] = 1,
+    best: Annotated[bool, typer.Option("--best", help="Of the takes, keep the nearest to the chart alone.")] = False,
     prompt: Annotated[str, typer.Option(help="Text description of the music wanted.")] = "",
     drum_track: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Drums as audio, for the engine jasco.")
@@ -190,6 +193,7 @@ def render(
         start_bar=start_bar,
         seed=seed,
         takes=takes,
+        best=best,
         prompt=prompt,
         drum_track=drum_track,
         separate_drums=separate_drums,
@@ -203,8 +207,9 @@ def render(
         return
     for notice in result.notices:
         print(f"notice: {notice.message}", file=sys.stderr)
-    for clip in result.clips:
-        print(f"clip: {clip.path} ({clip.bars} bars, {clip.seconds:.3f} s)")
+    for clip, score in zip(result.clips, result.scores, strict=True):
+        told = f"; {score.told()}" if score else ""
+        print(f"clip: {clip.path} ({clip.bars} bars, {clip.seconds:.3f} s{told})")
 
 
 @app.command()

@@ -14,6 +14,7 @@ from bridge.jasco_labels import label_of
 from bridge.notices import Chart, Notice
 from bridge.receipt_schema import AudioWindow, ChordAsked, ChordSubstituted, ChordUsed, Receipt
 from bridge.requests import GenerationRequest, TakeMade, Window
+from bridge.score_record import Score
 from bridge.session import SessionState
 from bridge.wav import LoopTags
 from midi.chords import ChordSpan, chord_label
@@ -39,6 +40,7 @@ def receipt_for(
     *,
     soundfont: Path | None,
     created_at: datetime,
+    score: Score | None = None,
 ) -> Receipt:
     """The receipt of one take. ``state`` is the session as it was when the request was made."""
     window = request.window
@@ -73,6 +75,9 @@ def receipt_for(
         given_audio=_given_audio(request.controls[facts.take]),
         windows=tuple(_windows(request.controls[facts.take], facts, window)),
         tempo_fit=facts.tempo_fit,
+        score=score,
+        total_score=score.total if score else None,
+        best_of=facts.best_of,
         sample_rate_hz=window.sample_rate_hz,
         frames=window.frames,
         seconds=window.seconds,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bridge.asked import asked_of
 from bridge.captions import caption, known_of, said_otherwise
 from bridge.engines import JASCO, MAGNET
 from bridge.errors import ClipTooLong, NothingToPlay, RequestError
@@ -63,12 +64,13 @@ def plan(
     seed: int,
     audio: AudioFormat,
     model: JascoSettings | MagnetSettings | None = None,
+    score: bool = True,
 ) -> Plan:
     """Plan the clip that ``state`` asks for; ``model`` is needed where the session's engine is a neural one.
 
-    Take ``i`` gets the seed ``seed + i``, modulo ``SEEDS``. Raises ``NothingToPlay`` for an empty session,
-    ``ClipTooLong`` for a clip over ``MAX_CLIP`` or the model's window, and ``PatternError`` for drum patterns that
-    no longer fit the meter.
+    Each take is measured against its chart with ``score``, and where the best of several is wanted. Take ``i`` gets the
+    seed ``seed + i``, modulo ``SEEDS``. Raises ``NothingToPlay`` for an empty session, ``ClipTooLong`` for a clip over
+    ``MAX_CLIP`` or what a model can make, and ``PatternError`` for drum patterns that no longer fit the meter.
     """
     window = plan_window(state, audio)
     drums, fitted = _drums(state, window)
@@ -81,6 +83,7 @@ def plan(
     ]
     chart = Chart(chords=chords, drums=drums, melody=melody)
     seeds = [(seed + take) % SEEDS for take in range(state.takes)]
+    best = state.best and state.takes > 1
     controls, substituted = _controls(state, window, chart, seeds, model)
     request = GenerationRequest(
         id=request_id,
@@ -94,6 +97,8 @@ def plan(
         target=state.target,
         loudness_lufs=audio.loudness_lufs,
         ceiling_dbfs=audio.ceiling_dbfs,
+        asked=asked_of(chart, window.start, window.end, state.tempo_map) if score or best else None,
+        best=best,
     )
     return Plan(request=request, chart=chart, notices=(*notices, *substituted))
 

@@ -64,6 +64,8 @@ class ClipsConfig(Section):
     sample_rate_hz: Annotated[int, Field(ge=8000, le=192000)] = 48000
     loudness_lufs: Annotated[float, Field(ge=-40, le=-6)] = -14.0
     ceiling_dbfs: Annotated[float, Field(ge=-20, le=0)] = -1.0
+    score: bool = True
+    """Whether each take is measured against its chart."""
     audio_folders: tuple[UserPath, ...] = ()
     """Other folders than ``folder`` that audio named in a message may lie in."""
 

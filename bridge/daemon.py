@@ -35,6 +35,8 @@ from bridge.model_store import codec_folder
 from bridge.notices import Chart, Notice
 from bridge.osc_commands import Release
 from bridge.osc_server import Client, OscServer
+from bridge.requests import TakeScored
+from bridge.score_record import NOT_ASKED
 from bridge.session import Cancel, Effect, Generate, SessionState, reduce
 from bridge.shared_audio import sweep_leftovers
 from bridge.state_view import shortened, state_view
@@ -215,6 +217,7 @@ class Daemon:
                 seed=self._draw_seed() if state.seed is None else state.seed,
                 audio=self._config.clips.audio,
                 model=model_settings(state.engine, self._config, state.settings),
+                score=self._config.clips.score,
             )
             order = Order(client=client, state=state, chart=planned.chart, notices=planned.notices)
             self.queue.submit(planned.request, order)
@@ -255,8 +258,11 @@ class Daemon:
         reply = osc.NoticeReply(id=job.request.id, code=notice.code, message=notice.message)
         self.server.broadcast(reply, job.owner.client)
 
-    async def _deliver(self, job: jobs.Job[Order], take: TakeAudio) -> None:
-        """Write one take and place it. Raises ``DiskError`` when it cannot be written."""
+    async def _deliver(self, job: jobs.Job[Order], take: TakeAudio | TakeScored) -> None:
+        """Write one take and place it, or note its score. Raises ``DiskError`` for a take that cannot be written."""
+        if isinstance(take, TakeScored):
+            await self._score(job, take)
+            return
         clip = await asyncio.to_thread(self._write, job, take)
         self._made[clip.request_id, clip.take] = clip.path
         while len(self._made) > MAX_CLIPS_KNOWN:
@@ -266,6 +272,15 @@ class Daemon:
         self.server.broadcast(_clip_reply(clip, take.facts.take), job.owner.client)
         if self.host:
             await self._place(self.host, job, clip)
+
+    async def _score(self, job: jobs.Job[Order], scored: TakeScored) -> None:
+        path = self._made.get((scored.id, scored.take))
+        try:
+            if path:
+                await asyncio.to_thread(self.folder.score, path, scored.score)
+        except SidemanError as error:
+            self._notice(job, Notice(code="score", message=str(error)))
+        self.server.broadcast(_score_reply(scored), job.owner.client)
 
     def _write(self, job: jobs.Job[Order], take: TakeAudio) -> Clip:
         request, state = job.request, job.owner.state
@@ -334,6 +349,14 @@ def _clip_reply(clip: Clip, take: int) -> osc.ClipReply:
         seconds=clip.seconds,
         tempo=clip.tempo,
     )
+
+
+def _score_reply(scored: TakeScored) -> osc.ScoreReply:
+    score = scored.score
+    chords, drums, tempo, total = (
+        NOT_ASKED if part is None else part for part in (score.chords, score.drums, score.tempo, score.total)
+    )
+    return osc.ScoreReply(id=scored.id, take=scored.take, chords=chords, drums=drums, tempo=tempo, total=total)
 
 
 async def _first_of(stop: asyncio.Event, warming: asyncio.Task[None]) -> None:

@@ -26,12 +26,14 @@ from bridge.requests import (
     Failed,
     Finished,
     GenerationRequest,
+    Message,
     Progressed,
     Ready,
     Run,
     Stop,
     Stopped,
     TakeMade,
+    TakeScored,
     line_of,
 )
 from bridge.shared_audio import read_shared, shared_folder
@@ -51,8 +53,6 @@ _ALLOCATION: Final = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRE
 
 Without it every array comes in fresh pages and goes back at once. Other C libraries pay no attention.
 """
-
-Message = Ready | Progressed | TakeMade | Finished | Stopped | Failed
 
 
 @dataclass(slots=True)
@@ -128,7 +128,9 @@ class _Child:
 class EngineRunner(Protocol):
     """What the job queue needs of an engine."""
 
-    def run(self, request: GenerationRequest, on_progress: Callable[[float], None]) -> AsyncGenerator[TakeAudio, None]:
+    def run(
+        self, request: GenerationRequest, on_progress: Callable[[float], None]
+    ) -> AsyncGenerator[TakeAudio | TakeScored, None]:
         """The takes of a request as they are made. Raises ``SidemanError`` when it fails or is stopped."""
         ...
 
@@ -197,8 +199,8 @@ class EngineClient:
 
     async def run(
         self, request: GenerationRequest, on_progress: Callable[[float], None]
-    ) -> AsyncGenerator[TakeAudio, None]:
-        """The takes of a request as they are made.
+    ) -> AsyncGenerator[TakeAudio | TakeScored, None]:
+        """The takes of a request as they are made, and the score of each once it is measured.
 
         ``on_progress`` is told the share that is done. Raises ``EngineCrashed``, ``Cancelled`` after
         ``stop``, ``GeneratorError`` when the engine failed.
@@ -213,6 +215,9 @@ class EngineClient:
                 await self._start_unless_stopped(request.id)
                 first = await self._first_answer(Run(request=request, audio=paths), known)
                 async for made in self._takes(request.id, first, on_progress):
+                    if isinstance(made, TakeScored):
+                        yield made
+                        continue
                     audio = await asyncio.to_thread(read_shared, paths[made.take], request.window.frames, CHANNELS)
                     yield TakeAudio(facts=made, samples=audio)
             ended = True
@@ -277,13 +282,13 @@ class EngineClient:
 
     async def _takes(
         self, request_id: str, message: Message, on_progress: Callable[[float], None]
-    ) -> AsyncGenerator[TakeMade, None]:
-        """The takes of a request, from what the engine said first on."""
+    ) -> AsyncGenerator[TakeMade | TakeScored, None]:
+        """The takes of a request and their scores, from what the engine said first on."""
         while True:
             match message:
                 case Progressed(share=share):
                     on_progress(share)
-                case TakeMade():
+                case TakeMade() | TakeScored():
                     yield message
                 case Finished():
                     return

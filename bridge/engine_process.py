@@ -20,7 +20,7 @@ from typing import BinaryIO, Final
 from pydantic import BaseModel, ValidationError
 
 from bridge.errors import Cancelled, ModelError, SidemanError
-from bridge.making import Engine, EngineOptions, facts_of, make_takes, open_engine
+from bridge.making import Engine, EngineOptions, Made, best_take, facts_of, make_takes, open_engine, score_take
 from bridge.requests import (
     TO_ENGINE,
     Failed,
@@ -31,6 +31,8 @@ from bridge.requests import (
     Run,
     Stop,
     Stopped,
+    TakeMade,
+    TakeScored,
     line_of,
 )
 from bridge.shared_audio import write_shared
@@ -109,9 +111,13 @@ class Worker:
                 report=_throttled(lambda share: self._send(Progressed(id=request.id, share=share))),
                 cancelled=lambda: self._inbox.is_stopped(request.id),
             )
-            for take, (made, path) in enumerate(zip(takes, run.audio, strict=True)):
-                write_shared(path, made.mastered.samples)
-                self._send(facts_of(request, take, made))
+            if request.best:
+                self._deliver_best(run, takes)
+            else:
+                for take, made in enumerate(takes):
+                    self._deliver(run, facts_of(request, take, made), made)
+                    if score := score_take(made, request):
+                        self._send(TakeScored(id=request.id, take=take, score=score))
         except Cancelled:
             return Stopped(id=request.id)
         except SidemanError as error:
@@ -121,6 +127,18 @@ class Worker:
                 id=request.id, code="engine_failed", message="The engine ran out of memory: ask for fewer bars."
             )
         return Finished(id=request.id)
+
+    def _deliver(self, run: Run, facts: TakeMade, made: Made) -> None:
+        write_shared(run.audio[facts.take], made.mastered.samples)
+        self._send(facts)
+
+    def _deliver_best(self, run: Run, takes: Iterator[Made]) -> None:
+        """Make all takes, and hand over the one with the best total alone."""
+        best = best_take(takes, run.request)
+        facts = facts_of(run.request, best.take, best.made).model_copy(update={"best_of": best.totals})
+        self._deliver(run, facts, best.made)
+        if best.score:
+            self._send(TakeScored(id=run.request.id, take=best.take, score=best.score))
 
     def _engine_for(self, request: GenerationRequest) -> Engine:
         """The engine of a request. Raises ``ModelError`` when the request means other weights than those loaded."""

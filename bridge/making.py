@@ -8,8 +8,8 @@ from __future__ import annotations
 import functools
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ from bridge.fit_attempts import made_takes
 from bridge.fit_record import FitRecord
 from bridge.mastering import Mastered, MasterSettings, master
 from bridge.requests import GenerationRequest, TakeMade
+from bridge.score_record import Score
 from midi.chords import ChordSpan
 from midi.drums import DrumHit
 from midi.keys import Key, tonic_chord
@@ -170,6 +171,43 @@ def make_takes(
             tempo_fit=take.tempo_fit,
         )
         began = now
+
+
+def score_take(made: Made, request: GenerationRequest) -> Score | None:
+    """How near a take comes to what the request asked for; None where it is not to be measured."""
+    if request.asked is None:
+        return None
+    from bridge.adherence import score_of  # noqa: PLC0415  librosa is loaded when something is measured
+
+    return score_of(made.mastered.samples, request.window.sample_rate_hz, request.asked)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BestTake:
+    """The take of a request that comes nearest to the chart, its score, and the totals of all takes."""
+
+    take: int
+    made: Made
+    score: Score | None
+    totals: tuple[float | None, ...]
+
+
+def best_take(takes: Iterable[Made], request: GenerationRequest) -> BestTake:
+    """The best of some takes by the total of their scores; of equal ones, and of those without a total, the first.
+
+    There is one take at least; no more than two are held at a time.
+    """
+    numbered = enumerate(takes)
+    take, made = next(numbered)
+    score = score_take(made, request)
+    best = BestTake(take=take, made=made, score=score, totals=())
+    totals = [score.total if score else None]
+    for take, made in numbered:
+        score = score_take(made, request)
+        totals.append(score.total if score else None)
+        if (totals[-1] or 0.0) > (totals[best.take] or 0.0):
+            best = BestTake(take=take, made=made, score=score, totals=())
+    return replace(best, totals=tuple(totals))
 
 
 def facts_of(request: GenerationRequest, take: int, made: Made) -> TakeMade:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from bridge.osc_arguments import Argument, Real, Text, Whole
+from bridge.score_record import NOT_ASKED
 from midi.time import MAX_BPM, MIN_BPM
 
 MAX_MESSAGE_CHARACTERS: Final = 16384
@@ -67,6 +68,18 @@ class PlacedReply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreReply:
+    """How near a take comes to its chart; a part that was not asked for is ``NOT_ASKED``."""
+
+    id: str
+    take: int
+    chords: float
+    drums: float
+    tempo: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DoneReply:
     """A request is finished."""
 
@@ -115,7 +128,7 @@ class StateReply:
 
 
 Reply = (
-    Pong | Subscribed | Accepted | ProgressReply | ClipReply | PlacedReply | DoneReply
+    Pong | Subscribed | Accepted | ProgressReply | ClipReply | PlacedReply | ScoreReply | DoneReply
     | CancelledReply | SupersededReply | NoticeReply | ErrorReply | StateReply
 )  # fmt: skip
 """Everything that the daemon sends."""
@@ -193,6 +206,20 @@ _ROWS: Final = (
         meaning="The DAW took the clip into the session.",
     ),
     ReplyRow(
+        address="/sideman/score",
+        type=ScoreReply,
+        arguments=(
+            _ID,
+            _TAKE,
+            Real(name="chords", meaning="share of the time with the chords asked for", low=NOT_ASKED, high=1),
+            Real(name="drums", meaning="F-measure of onsets against hits", low=NOT_ASKED, high=1),
+            Real(name="tempo", meaning="1 at the tempo asked for, 0 from 8 % beside it", low=NOT_ASKED, high=1),
+            Real(name="total", meaning="mean of what was asked for, melody included", low=NOT_ASKED, high=1),
+        ),
+        meaning="How near a take comes to its chart, from 0 to 1; -1 stands for what was not asked for. It follows the "
+        "clip. `docs/evaluation.md` says how it is measured.",
+    ),
+    ReplyRow(
         address="/sideman/done",
         type=DoneReply,
         arguments=(_ID, Whole(name="clips", meaning="clips made", low=0)),
@@ -250,6 +277,7 @@ NOTICE_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "drum_track": "A file of drums takes the place of the chart's.",
         "windows": "The clip is longer than the model's window and is made in several; where they meet is said.",
         "tempo_fit": "How MAGNeT's audio was laid on the session's beats, or that it was not; the receipt has it too.",
+        "score": "The receipt of a clip could not be given its score.",
         "engine": "The engine made the clip in another way than planned, such as in single precision.",
         "mastering": "The clip could not be made as loud as it should be.",
         "host": "The DAW did not take the clip; it lies in the clips folder.",

@@ -42,6 +42,7 @@ from bridge.osc_replies import (
     ProgressReply,
     Reply,
     ReplyRow,
+    ScoreReply,
     StateReply,
     Subscribed,
     SupersededReply,
@@ -78,6 +79,7 @@ __all__ = [
     "ProgressReply",
     "Reply",
     "ReplyRow",
+    "ScoreReply",
     "StateReply",
     "Subscribe",
     "Subscribed",
@@ -384,8 +386,14 @@ _ROWS: Final = (
     ),
     CommandRow(
         address="/sideman/takes",
-        forms=((Whole(name="takes", meaning="variations of a request", low=1, high=MAX_TAKES),),),
-        build=lambda takes: ev.SetTakes(takes=takes),
+        forms=(
+            (Whole(name="takes", meaning="variations of a request", low=1, high=MAX_TAKES),),
+            (
+                Whole(name="takes", meaning="variations of a request", low=1, high=MAX_TAKES),
+                Whole(name="best", meaning="1 keeps the best alone, by its total score", low=0, high=1),
+            ),
+        ),
+        build=lambda takes, best=0: ev.SetTakes(takes=takes, best=bool(best)),
         meaning="How many variations one request makes.",
         example=(2,),
     ),

@@ -15,11 +15,12 @@ from pydantic import BeforeValidator, ConfigDict, PlainSerializer, TypeAdapter, 
 from bridge.errors import ClipError
 from bridge.fit_record import FitRecord
 from bridge.notices import Notice
+from bridge.score_record import Score
 from midi.drums import DrumHit
 from midi.errors import SidemanError
 from midi.keys import Key, parse_key
 from midi.melody import Note
-from midi.time import Beats, Bpm, MeterPoint, Seconds, TempoPoint
+from midi.time import Beats, Bpm, MeterPoint, Seconds, TempoMap, TempoPoint
 
 SCHEMA_VERSION: Final = 1
 """Raised when a field changes its meaning or goes away; new fields leave it as it is."""
@@ -135,6 +136,11 @@ class Receipt:
     windows: tuple[AudioWindow, ...] = ()
     tempo_fit: FitRecord | None = None
     """How a model's audio was laid on the session's beats, where it was to be."""
+    score: Score | None = None
+    """How near the clip comes to its chart; it is written when it was measured, a moment after the clip."""
+    total_score: float | None = None
+    best_of: tuple[float | None, ...] = ()
+    """The totals of all takes, where this is the best of them."""
     sample_rate_hz: int
     frames: int
     seconds: Seconds
@@ -151,6 +157,11 @@ class Receipt:
     seconds_spent: float
     created_at: str
     notices: tuple[Notice, ...] = ()
+
+    @property
+    def tempo_map(self) -> TempoMap:
+        """The song's tempo and meter."""
+        return TempoMap(tempos=self.tempo, meters=self.meter)
 
 
 _RECEIPT: Final[TypeAdapter[Receipt]] = TypeAdapter(Receipt)

@@ -67,6 +67,8 @@ class SessionState:
     """What was set of the engines, by name, in order of the names."""
     given: ev.AudioRegion | None = None
     drum_track: ev.DrumTrack | None = None
+    best: bool = False
+    """Of a request's takes, the one that comes nearest to the chart alone is kept."""
 
     def position_at(self, now: Seconds) -> Beats:
         """Song position at a monotonic time: where the transport was heard, and what it has run since."""
@@ -256,7 +258,7 @@ def _(event: ev.SetBars, state: SessionState) -> SessionState:
 
 @_change.register
 def _(event: ev.SetTakes, state: SessionState) -> SessionState:
-    return replace(state, takes=event.takes)
+    return replace(state, takes=event.takes, best=event.best)
 
 
 @_change.register

@@ -40,6 +40,7 @@ def state_view(state: SessionState, now: Seconds) -> Json:
         "engine": state.engine,
         "bars": state.bars,
         "takes": state.takes,
+        "best": state.best,
         "seed": -1 if state.seed is None else state.seed,
         "target": state.target,
         "settings": dict(state.settings),

@@ -164,9 +164,10 @@ class SetBars:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetTakes:
-    """The number of variations that one request makes."""
+    """The number of variations that one request makes; with ``best`` the nearest to the chart alone is kept."""
 
     takes: int
+    best: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
