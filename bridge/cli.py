@@ -111,6 +111,9 @@ def serve(
     model: Annotated[str | None, typer.Option(metavar="PATH-OR-ID", help="Model of a neural engine.")] = None,
     device: Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")] = None,
     host: Annotated[str | None, typer.Option(metavar="NAME", help="DAW to place clips in.")] = None,
+    midi_in: Annotated[
+        list[str] | None, typer.Option("--midi-in", metavar="[ROLE=]NAME", help="MIDI port to listen to; repeatable.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=SET_HELP)] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log to standard error.")] = False,
@@ -127,6 +130,7 @@ def serve(
         "clips": {"folder": clips},
         "engine": {"name": engine, "soundfont": soundfont, "device": device},
         "host": {"name": host},
+        "midi": {"inputs": midi_in or None},
     }
     settings = _configured(config, options, set_, model=model, engine=engine)
     asyncio.run(Daemon(settings).run(ready=lambda line: print(line, flush=True)))

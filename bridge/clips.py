@@ -155,19 +155,26 @@ class ClipFolder:
         return _clip(path, receipt_path, receipt)
 
     def score(self, path: Path, score: Score) -> None:
-        """Write a score into the receipt of the clip ``path``, whole or not at all.
+        """Write a score into the receipt of the clip ``path``. Raises as ``keep``."""
+        self._amend(path, score=score, total_score=score.total)
 
-        Raises ``ClipError`` where the receipt is none any more, and ``DiskError`` when the disk does not take it.
+    def keep(self, path: Path) -> None:
+        """Write into the receipt of the clip ``path`` that it is kept.
+
+        The receipt changes whole or not at all. Raises ``ClipError`` where it is none any more, and ``DiskError`` when
+        the disk does not take it.
         """
+        self._amend(path, kept=True)
+
+    def _amend(self, path: Path, **changes: object) -> None:
         receipt_path = path.with_suffix(RECEIPT_SUFFIX)
         part = _part_of(receipt_path)
         try:
             receipt = receipt_from_json(receipt_path.read_bytes())
-            receipt = dataclasses.replace(receipt, score=score, total_score=score.total)
-            _write(part, receipt_to_json(receipt))
+            _write(part, receipt_to_json(dataclasses.replace(receipt, **changes)))  # type: ignore[arg-type]
             part.replace(receipt_path)
         except OSError as error:
-            raise DiskError(f"The receipt {receipt_path} could not be given its score: {_cause(error)}.") from None
+            raise DiskError(f"The receipt {receipt_path} could not be changed: {_cause(error)}.") from None
         finally:
             part.unlink(missing_ok=True)
 

@@ -16,6 +16,7 @@ from bridge.conditioning import AudioFormat
 from bridge.engines import JASCO, MAGNET, require_engine
 from bridge.errors import ConfigError, SidemanError
 from bridge.hosts import require_host
+from bridge.midi_config import MidiConfig
 from bridge.model_store import default_store, find_model, kind_of
 from bridge.neural_config import JascoConfig, MagnetConfig, Section
 from bridge.user_paths import expanded
@@ -107,6 +108,7 @@ class Config(Section):
     jasco: JascoConfig = JascoConfig()
     magnet: MagnetConfig = MagnetConfig()
     host: HostConfig = HostConfig()
+    midi: MidiConfig = Field(default_factory=MidiConfig)
 
 
 def default_config_path() -> Path:

@@ -14,57 +14,55 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Final
 
 from bridge import engine as jobs
 from bridge import osc_schema as osc
 from bridge.audio_paths import allowed_audio
-from bridge.clip_facts import loop_tags, receipt_for, take_notices
-from bridge.clips import Clip, ClipFolder
-from bridge.conditioning import plan
+from bridge.clips import ClipFolder
+from bridge.conditioning import SEEDS, plan
 from bridge.config import Config
 from bridge.engine import IdInUse
-from bridge.engine_client import EngineClient, TakeAudio, engine_command
+from bridge.engine_client import EngineClient, engine_command
 from bridge.engine_parts import model_folders, model_settings, require_parts, sound_source
-from bridge.errors import EngineCrashed, HostError, RequestError, SidemanError
+from bridge.errors import EngineCrashed, RequestError, SidemanError
 from bridge.hosts import require_host
+from bridge.live import LiveMidi
 from bridge.model_store import codec_folder
-from bridge.notices import Chart, Notice
 from bridge.osc_commands import Release
 from bridge.osc_server import Client, OscServer
-from bridge.requests import TakeScored
-from bridge.score_record import NOT_ASKED
 from bridge.session import Cancel, Effect, Generate, SessionState, reduce
 from bridge.shared_audio import sweep_leftovers
 from bridge.state_view import shortened, state_view
+from bridge.takes import Order, Takes, notice_reply
+from midi import events as ev
 from midi.drums import parse_pattern
 from midi.events import AudioRegion, DrumTrack, SessionEvent, SetDrumTrack, SetGivenAudio, SetPattern
+from midi.port_system import MidiSystem
+from midi.rtmidi_ports import RtMidiPorts
 from midi.time import Beats, Seconds
-from plugin_host.host import Host, Placement
+from plugin_host.host import Host
 
 log = logging.getLogger(__name__)
 
 _STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """Ctrl-C, a polite request, and a terminal that was closed; Windows has no SIGHUP."""
-MAX_CLIPS_KNOWN = 4096
-"""Clips that can be continued; the oldest are forgotten first."""
 MAX_STATE_BYTES = 60_000
 """A longer state does not fit a datagram with its address, and is shortened."""
-PLACE_LIMIT_S = 30.0
-"""A DAW that has not answered after this long is not waited for any more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """Who asked for a job, the session as it was then, the chart that is played, and what was assumed."""
+TIME_EVENTS: Final = (ev.SetTempo, ev.AddTempoPoint, ev.Play, ev.Stop, ev.Locate)
+"""What only the source that leads may tell."""
 
-    client: Client
-    state: SessionState
-    chart: Chart
-    notices: tuple[Notice, ...]
+
+class NotLeading(RequestError):
+    """OSC told tempo or position, and another source leads."""
+
+    code = "not_leading"
 
 
 class UnknownAddress(RequestError):
@@ -99,6 +97,7 @@ class Daemon:
         monotonic: Callable[[], float] = time.monotonic,
         draw_seed: Callable[[], int] = lambda: secrets.randbelow(osc.MAX_SEED - osc.MAX_TAKES),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        midi_system: Callable[[], MidiSystem] = RtMidiPorts,
     ) -> None:
         self._config = config
         self._monotonic = monotonic
@@ -107,7 +106,8 @@ class Daemon:
         self._version = metadata.version("sideman")
         self.state = SessionState(engine=config.engine.name)
         self._count = 0
-        self._made: dict[tuple[str, int], Path] = {}
+        self._last: tuple[SessionState, int] | None = None
+        """The session and the first seed of the last request, for the next takes."""
         self.folder = ClipFolder(config.clips.folder)
         engine = config.engine
         command = engine_command(
@@ -118,14 +118,32 @@ class Daemon:
             codecs=codec_folder(config.engine.models),
             device=engine.device,
         )
-        self.engine = EngineClient(command, stall_s=engine.stall_s)
-        self.queue: jobs.JobQueue[Order] = jobs.JobQueue(
-            self.engine, self._notify, self._deliver, limit=config.engine.queue
-        )
-        self.host: Host | None = require_host(config.host.name)()
         self.server = OscServer(
             handler=self.handle, version=self._version, allowed_hosts=frozenset(config.osc.allow_hosts)
         )
+        self.engine = EngineClient(command, stall_s=engine.stall_s)
+        self.host: Host | None = require_host(config.host.name)()
+        self.takes = Takes(
+            self.folder,
+            self.host,
+            broadcast=self.server.broadcast,
+            sound_source=lambda name: sound_source(name, config),
+            now=now,
+        )
+        self.queue: jobs.JobQueue[Order] = jobs.JobQueue(
+            self.engine, self._notify, self.takes.deliver, limit=config.engine.queue
+        )
+        self.live: LiveMidi | None = None
+        if config.midi.is_on:
+            self.live = LiveMidi(
+                config.midi,
+                system=midi_system,
+                monotonic=monotonic,
+                session=lambda: self.state,
+                give=lambda event: self._apply(event, None),
+                act=self._act,
+                tell=lambda notice: self.server.broadcast(notice_reply("", notice), None),
+            )
 
     async def run(self, ready: Callable[[str], None], stop: asyncio.Event | None = None) -> None:
         """Serve until ``stop`` is set, or a signal comes. ``ready`` is told the address in use.
@@ -147,6 +165,10 @@ class Daemon:
             self.queue.start()
             stack.push_async_callback(self.queue.close)
             stack.callback(self.server.stop_hearing)
+            if self.live:
+                stack.callback(self.live.close)
+                self.live.start()
+                stack.push_async_callback(_ended, asyncio.create_task(self.live.watch(), name="live midi"))
             warming = asyncio.create_task(self.engine.start(), name="engine start")
             stack.push_async_callback(_ended, warming)
             host, port = self.server.address
@@ -163,20 +185,75 @@ class Daemon:
                     self._apply(event, client)
             case osc.AskState():
                 self.server.send(client, osc.StateReply(json=self._state_json()))
+            case osc.NextTake():
+                self._next_take(client)
+            case osc.KeepTake(id=request_id, take=take):
+                self.takes.keep(request_id, take, client)
+            case _:
+                if isinstance(command, TIME_EVENTS):
+                    self._require_osc_leads()
+                self._apply(self._event_of(command), client)
+
+    def _event_of(self, command: osc.Command) -> SessionEvent:
+        """What a command changes of the session. Raises ``SidemanError`` for a file or a clip that is not there."""
+        match command:
             case osc.GridPattern(voice=voice, text=text):
-                pattern = parse_pattern(voice, text, self.state.tempo_map)
-                self._apply(SetPattern(pattern=pattern), client)
+                return SetPattern(pattern=parse_pattern(voice, text, self.state.tempo_map))
             case osc.ContinueClip(id=request_id, take=take):
-                self._apply(SetGivenAudio(region=self._clip_to_continue(request_id, take)), client)
+                return SetGivenAudio(region=self.takes.to_continue(request_id, take))
             case osc.UseDrumTrack(path=path, separate=separate):
-                self._apply(SetDrumTrack(track=DrumTrack(path=self._audio(path), separate=separate)), client)
+                return SetDrumTrack(track=DrumTrack(path=self._audio(path), separate=separate))
             case osc.Infill(path=path, start=start, end=end):
                 region = AudioRegion(path=self._audio(path), place="within", start=Beats(start), end=Beats(end))
-                self._apply(SetGivenAudio(region=region), client)
-            case osc.Ping() | osc.Subscribe() | osc.Unsubscribe() | Release():
-                raise AssertionError("the server answers protocol commands itself")
+                return SetGivenAudio(region=region)
+            case (
+                osc.Ping()
+                | osc.Subscribe()
+                | osc.Unsubscribe()
+                | Release()
+                | osc.AskState()
+                | osc.NextTake()
+                | osc.KeepTake()
+            ):
+                raise AssertionError("these change nothing of the session")
             case _:
-                self._apply(command, client)
+                return command
+
+    def _require_osc_leads(self) -> None:
+        """Raises ``NotLeading`` where tempo and position come from another source."""
+        if self.live and not self.live.osc_may_lead():
+            raise NotLeading(
+                f"Tempo and position come from {self.live.leader or 'the source that is set to lead'}; OSC's are not "
+                "followed while it tells them. The setting midi.leader names who leads."
+            )
+
+    def _act(self, action: str) -> None:
+        """Carry out what a player's control stands for; what goes wrong is told to subscribers."""
+        try:
+            match action:
+                case "generate":
+                    self._apply(ev.RequestClip(), None)
+                case "cancel":
+                    self._apply(ev.RequestCancel(), None)
+                case "next_take":
+                    self._next_take(None)
+                case "keep":
+                    self.takes.keep(None, 0, None)
+        except SidemanError as error:
+            self._answer(None, osc.ErrorReply(id="", code=error.code, message=str(error)))
+
+    def _next_take(self, client: Client | None) -> None:
+        if self._last is None:
+            raise RequestError("There is no clip yet to make again: send /sideman/generate first.")
+        state, seed = self._last
+        self._generate(self._new_id(), replace(state, seed=(seed + state.takes) % SEEDS), client)
+
+    def _answer(self, client: Client | None, reply: osc.Reply) -> None:
+        """To the client that asked; to all that subscribed, where a player's control did."""
+        if client is None:
+            self.server.broadcast(reply, None)
+        else:
+            self.server.send(client, reply)
 
     def _interpret(self, message: osc.Foreign) -> tuple[SessionEvent, ...]:
         events = self.host.interpret(message.address, message.arguments) if self.host else None
@@ -187,42 +264,38 @@ class Daemon:
     def _audio(self, path: str) -> Path:
         return allowed_audio(path, (self.folder.path, *self._config.clips.audio_folders))
 
-    def _clip_to_continue(self, request_id: str, take: int) -> AudioRegion:
-        path = self._made.get((request_id, take))
-        if path is None or not path.is_file():
-            raise RequestError(f"There is no take {take} of a clip {request_id} of this daemon to continue.")
-        return AudioRegion(path=path, place="before")
-
-    def _apply(self, event: SessionEvent, client: Client) -> None:
+    def _apply(self, event: SessionEvent, client: Client | None) -> None:
         self.state, effects = reduce(self.state, event, Seconds(self._monotonic()))
         for effect in effects:
             self._carry_out(effect, client)
 
-    def _carry_out(self, effect: Effect, client: Client) -> None:
+    def _carry_out(self, effect: Effect, client: Client | None) -> None:
         match effect:
             case Generate(id=request_id, state=state):
                 self._generate(request_id or self._new_id(), state, client)
             case Cancel(id=request_id):
                 self.queue.cancel(request_id)
 
-    def _generate(self, request_id: str, state: SessionState, client: Client) -> None:
+    def _generate(self, request_id: str, state: SessionState, client: Client | None) -> None:
         if self.queue.holds(request_id):
             text = f"A request with the id {request_id} is under way; choose another id."
-            self.server.send(client, osc.ErrorReply(id="", code=IdInUse.code, message=text))
+            self._answer(client, osc.ErrorReply(id="", code=IdInUse.code, message=text))
             return
+        seed = self._draw_seed() if state.seed is None else state.seed
         try:
             planned = plan(
                 state,
                 request_id=request_id,
-                seed=self._draw_seed() if state.seed is None else state.seed,
+                seed=seed,
                 audio=self._config.clips.audio,
                 model=model_settings(state.engine, self._config, state.settings),
                 score=self._config.clips.score,
             )
             order = Order(client=client, state=state, chart=planned.chart, notices=planned.notices)
             self.queue.submit(planned.request, order)
+            self._last = state, seed
         except SidemanError as error:
-            self.server.send(client, osc.ErrorReply(id=request_id, code=error.code, message=str(error)))
+            self._answer(client, osc.ErrorReply(id=request_id, code=error.code, message=str(error)))
 
     def _new_id(self) -> str:
         """An id that sorts by time and does not come again in another run."""
@@ -236,6 +309,7 @@ class Daemon:
             "running": running.request.id if running else None,
             "waiting": [job.request.id for job in self.queue.waiting],
         }
+        view["midi"] = self.live.view() if self.live else None
         view["clips_folder"] = str(self.folder.path)
         view["version"] = self._version
         text = json.dumps(view, ensure_ascii=False)
@@ -251,75 +325,8 @@ class Daemon:
             self.server.broadcast(reply, job.owner.client)
         if isinstance(event, jobs.Accepted):
             for notice in job.owner.notices:
-                self._notice(job, notice)
+                self.takes.notice(job, notice)
         log.info("request %s: %s", request_id, event)
-
-    def _notice(self, job: jobs.Job[Order], notice: Notice) -> None:
-        reply = osc.NoticeReply(id=job.request.id, code=notice.code, message=notice.message)
-        self.server.broadcast(reply, job.owner.client)
-
-    async def _deliver(self, job: jobs.Job[Order], take: TakeAudio | TakeScored) -> None:
-        """Write one take and place it, or note its score. Raises ``DiskError`` for a take that cannot be written."""
-        if isinstance(take, TakeScored):
-            await self._score(job, take)
-            return
-        clip = await asyncio.to_thread(self._write, job, take)
-        self._made[clip.request_id, clip.take] = clip.path
-        while len(self._made) > MAX_CLIPS_KNOWN:
-            del self._made[next(iter(self._made))]
-        for notice in take_notices(take.facts):
-            self._notice(job, notice)
-        self.server.broadcast(_clip_reply(clip, take.facts.take), job.owner.client)
-        if self.host:
-            await self._place(self.host, job, clip)
-
-    async def _score(self, job: jobs.Job[Order], scored: TakeScored) -> None:
-        path = self._made.get((scored.id, scored.take))
-        try:
-            if path:
-                await asyncio.to_thread(self.folder.score, path, scored.score)
-        except SidemanError as error:
-            self._notice(job, Notice(code="score", message=str(error)))
-        self.server.broadcast(_score_reply(scored), job.owner.client)
-
-    def _write(self, job: jobs.Job[Order], take: TakeAudio) -> Clip:
-        request, state = job.request, job.owner.state
-        receipt = receipt_for(
-            request,
-            job.owner.chart,
-            take.facts,
-            state,
-            job.owner.notices,
-            soundfont=sound_source(request.engine, self._config),
-            created_at=self._now(),
-        )
-        return self.folder.write(take.samples, tags=loop_tags(request.window, state.key), receipt=receipt)
-
-    async def _place(self, host: Host, job: jobs.Job[Order], clip: Clip) -> None:
-        window = job.request.window
-        placement = Placement(
-            request_id=clip.request_id,
-            take=clip.take,
-            path=clip.path,
-            name=clip.path.stem,
-            start=window.start,
-            bars=window.bars,
-            tempo=window.bpm,
-            meter=window.meter,
-            sample_rate_hz=clip.sample_rate_hz,
-            frames=clip.frames,
-            target=clip.target,
-        )
-        try:
-            async with asyncio.timeout(PLACE_LIMIT_S):
-                where = await host.place(placement)
-        except TimeoutError:
-            text = f"The DAW has not taken the clip within {PLACE_LIMIT_S:g} seconds. It is {clip.path}."
-            self._notice(job, Notice(code=HostError.code, message=text))
-        except HostError as error:
-            self._notice(job, Notice(code=error.code, message=f"{error} The clip is {clip.path}."))
-        else:
-            self.server.broadcast(osc.PlacedReply(id=clip.request_id, take=clip.take, where=where), job.owner.client)
 
 
 def _replies(job: jobs.Job[Order], event: jobs.JobEvent) -> tuple[osc.Reply, ...]:
@@ -337,26 +344,6 @@ def _replies(job: jobs.Job[Order], event: jobs.JobEvent) -> tuple[osc.Reply, ...
             return (osc.SupersededReply(id=request.id, by=by),)
         case jobs.JobFailed(error=error):
             return (osc.ErrorReply(id=request.id, code=error.code, message=str(error)),)
-
-
-def _clip_reply(clip: Clip, take: int) -> osc.ClipReply:
-    return osc.ClipReply(
-        id=clip.request_id,
-        take=take,
-        bars=clip.bars,
-        path=str(clip.path),
-        sample_rate_hz=clip.sample_rate_hz,
-        seconds=clip.seconds,
-        tempo=clip.tempo,
-    )
-
-
-def _score_reply(scored: TakeScored) -> osc.ScoreReply:
-    score = scored.score
-    chords, drums, tempo, total = (
-        NOT_ASKED if part is None else part for part in (score.chords, score.drums, score.tempo, score.total)
-    )
-    return osc.ScoreReply(id=scored.id, take=scored.take, chords=chords, drums=drums, tempo=tempo, total=total)
 
 
 async def _first_of(stop: asyncio.Event, warming: asyncio.Task[None]) -> None:

@@ -81,6 +81,19 @@ class UseDrumTrack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NextTake:
+    """Make the last clip again, from the next seeds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepTake:
+    """A take is to be kept: one of a request, or the last that was made."""
+
+    id: str | None = None
+    take: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """A button was let go; nothing happens."""
 
@@ -91,6 +104,8 @@ Command = (
     | ContinueClip
     | Infill
     | UseDrumTrack
+    | NextTake
+    | KeepTake
     | Ping
     | Subscribe
     | Unsubscribe
@@ -170,6 +185,11 @@ def hit(note: int, beat: float, velocity: int = DEFAULT_VELOCITY) -> ev.AddHit:
 def continue_clip(clip_id: str, take: int = 0) -> ContinueClip:
     """Continue a take of a request, the first where none is named."""
     return ContinueClip(id=clip_id, take=take)
+
+
+def keep_take(clip_id: str | None = None, take: int = 0) -> KeepTake:
+    """Keep a take of a request, or the last one made where none is named."""
+    return KeepTake(id=clip_id, take=take)
 
 
 def infill(path: str, start: float, end: float) -> Infill:

@@ -80,6 +80,15 @@ class ScoreReply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptReply:
+    """A take is kept."""
+
+    id: str
+    take: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DoneReply:
     """A request is finished."""
 
@@ -128,7 +137,7 @@ class StateReply:
 
 
 Reply = (
-    Pong | Subscribed | Accepted | ProgressReply | ClipReply | PlacedReply | ScoreReply | DoneReply
+    Pong | Subscribed | Accepted | ProgressReply | ClipReply | PlacedReply | ScoreReply | KeptReply | DoneReply
     | CancelledReply | SupersededReply | NoticeReply | ErrorReply | StateReply
 )  # fmt: skip
 """Everything that the daemon sends."""
@@ -220,6 +229,12 @@ _ROWS: Final = (
         "clip. `docs/evaluation.md` says how it is measured.",
     ),
     ReplyRow(
+        address="/sideman/kept",
+        type=KeptReply,
+        arguments=(_ID, _TAKE, Text(name="path", meaning="absolute path of the WAV file", longest=4096)),
+        meaning="A take is kept: its receipt says so.",
+    ),
+    ReplyRow(
         address="/sideman/done",
         type=DoneReply,
         arguments=(_ID, Whole(name="clips", meaning="clips made", low=0)),
@@ -278,6 +293,9 @@ NOTICE_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "windows": "The clip is longer than the model's window and is made in several; where they meet is said.",
         "tempo_fit": "How MAGNeT's audio was laid on the session's beats, or that it was not; the receipt has it too.",
         "score": "The receipt of a clip could not be given its score.",
+        "time_source": "Who tells tempo and position, and who else would.",
+        "clock_lost": "The MIDI clock that leads has fallen silent, or is there again.",
+        "midi_port": "A MIDI port was opened, is missing or has vanished, or messages were dropped.",
         "engine": "The engine made the clip in another way than planned, such as in single precision.",
         "mastering": "The clip could not be made as loud as it should be.",
         "host": "The DAW did not take the clip; it lies in the clips folder.",

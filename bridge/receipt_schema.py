@@ -139,6 +139,8 @@ class Receipt:
     score: Score | None = None
     """How near the clip comes to its chart; it is written when it was measured, a moment after the clip."""
     total_score: float | None = None
+    kept: bool = False
+    """Whether the player said that this take is to be kept."""
     best_of: tuple[float | None, ...] = ()
     """The totals of all takes, where this is the best of them."""
     sample_rate_hz: int

@@ -224,6 +224,23 @@ def _(event: ev.AddHit, state: SessionState) -> SessionState:
 
 
 @_change.register
+def _(event: ev.SetChordChart, state: SessionState) -> SessionState:
+    return replace(state, chords=event.chart)
+
+
+@_change.register
+def _(event: ev.SetDrumChart, state: SessionState) -> SessionState:
+    _bounded(len(event.chart.hits), MAX_NOTES, "drum hits", "/sideman/drums/clear")
+    return replace(state, drums=event.chart)
+
+
+@_change.register
+def _(event: ev.SetMelodyChart, state: SessionState) -> SessionState:
+    _bounded(len(event.chart.notes), MAX_NOTES, "melody notes", "/sideman/melody/clear")
+    return replace(state, melody=event.chart)
+
+
+@_change.register
 def _(event: ev.ClearDrums, state: SessionState) -> SessionState:
     return replace(state, drums=NO_DRUMS, drum_track=None)
 

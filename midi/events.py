@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from midi.charts import ChordChart, DrumChart, MelodyChart
 from midi.chords import ChordChange, Progression
 from midi.drums import DrumHit, Pattern
 from midi.keys import Key
@@ -122,6 +123,27 @@ class AddHit:
     """One drum stroke."""
 
     hit: DrumHit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetChordChart:
+    """A whole chart in the place of every chord before, as of what was played."""
+
+    chart: ChordChart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetDrumChart:
+    """A whole chart in the place of all drums before."""
+
+    chart: DrumChart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetMelodyChart:
+    """A whole chart in the place of the melody before."""
+
+    chart: MelodyChart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +272,9 @@ SessionEvent = (
     | ClearChords
     | SetPattern
     | AddHit
+    | SetChordChart
+    | SetDrumChart
+    | SetMelodyChart
     | ClearDrums
     | AddNote
     | ClearMelody
