@@ -30,7 +30,7 @@ from midi.controls import Controls, control_event, controlled
 from midi.drum_capture import DrumCapture, drum_loop, drummed, drums_moved, loop_chart
 from midi.leader import Leadership, gone, midi_source, spoke
 from midi.melody_capture import MelodyCapture, melody_chart, melody_moved, melody_notes, sung
-from midi.performance import PlayedEvent, played_event
+from midi.performance import NoteOn, PlayedEvent, played_event
 from midi.port_roles import BY_DEFAULT, Channels, parts_of
 from midi.ports import Heard
 from midi.time import Beats, Seconds, TempoMap
@@ -39,6 +39,8 @@ JUMP: Final = Beats(0.5)
 """The song has jumped when it is further than this from where it would be by itself."""
 SONG_START: Final = Beats(0.0)
 LONG_AGO: Final = Seconds(0.0)
+RELEASE: Final = Beats(0.25)
+"""A key that comes up so soon after a bar line belongs to the bar before."""
 _NO_CONTROLS: Final = Controls(bindings={})
 _SILENT: Final = DrumCapture()
 
@@ -73,6 +75,8 @@ class LiveState:
     running: bool = False
     entered: Beats | None = None
     """Where the first note for chords came."""
+    sounded: Beats = SONG_START
+    """How far notes for chords have sounded; they sound on while keys are down."""
     charted: int = -1
     """The beat in which the charts were made last."""
     sent: Mapping[str, ev.SessionEvent] = field(default_factory=dict)
@@ -193,7 +197,11 @@ def _played(state: LiveState, event: PlayedEvent, parts: tuple[str, ...], sessio
     tempo_map = session.tempo_map
     if "chords" in parts:
         recogniser = state.recogniser or listening_from(_bar_line(tempo_map, event.at), state.playing.hearing)
-        state = replace(state, entered=event.at if state.entered is None else state.entered)
+        state = replace(
+            state,
+            entered=event.at if state.entered is None else state.entered,
+            sounded=event.at if isinstance(event, NoteOn) else Beats(event.at - RELEASE),
+        )
         recogniser, spans = heeded(recogniser, event, tempo_map, session.key)
         state = replace(state, recogniser=recogniser, spans=_bounded((*state.spans, *spans), tempo_map))
     if "drums" in parts:
@@ -227,6 +235,7 @@ def _from(state: LiveState, left: Beats, reached: Beats, session: SessionState) 
         recogniser, more = advanced(recogniser, left, tempo_map, session.key)
         recogniser, last = chords_moved(recogniser, reached, tempo_map, session.key)
         shift = bars_apart(tempo_map, left, reached)
+        state = replace(state, sounded=Beats(state.sounded + shift))
         entered = Beats(entered + shift)
         spans = tuple(
             replace(span, start=Beats(span.start + shift), end=Beats(span.end + shift))
@@ -301,7 +310,7 @@ def _chord_chart(state: LiveState, session: SessionState, end: Beats) -> ChordCh
     start = tempo_map.bar_start(_bar(tempo_map, end) - bars)
     inside = [replace(span, start=max(span.start, start)) for span in spans if span.end > start and span.start < end]
     last_bar = tempo_map.bar_start(_bar(tempo_map, end) - 1)
-    if not any(span.chord and span.end > last_bar for span in inside):
+    if state.sounded < last_bar and not state.recogniser.sounding.voices:
         return None
     changes = sorted(
         (ChordChange(at=chart_place(tempo_map, span.start, bars), chord=span.chord) for span in inside),
