@@ -20,6 +20,7 @@ from bridge.midi_config import MidiConfig
 from bridge.model_store import default_store, find_model, kind_of
 from bridge.neural_config import JascoConfig, MagnetConfig, Section
 from bridge.user_paths import expanded
+from midi.events import TriggerMode
 from models.card import read_card
 
 DEFAULT_PORT: Final = 9130
@@ -99,6 +100,14 @@ class HostConfig(Section):
     name: Annotated[str, AfterValidator(_host_name)] = "none"
 
 
+class TriggerConfig(Section):
+    """When a session's clips are made, until it says otherwise."""
+
+    mode: TriggerMode = "request"
+    bars: Annotated[int, Field(ge=0, le=512)] = 0
+    """Bars of each clip; 0 is the session's own number."""
+
+
 class Config(Section):
     """Everything that can be set."""
 
@@ -109,6 +118,7 @@ class Config(Section):
     magnet: MagnetConfig = MagnetConfig()
     host: HostConfig = HostConfig()
     midi: MidiConfig = Field(default_factory=MidiConfig)
+    trigger: TriggerConfig = TriggerConfig()
 
 
 def default_config_path() -> Path:

@@ -6,7 +6,7 @@ A command is an event of the session (``midi/events.py``) or one of the values h
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 from bridge.osc_arguments import Value
 from bridge.osc_errors import OutOfRange
@@ -185,6 +185,14 @@ def hit(note: int, beat: float, velocity: int = DEFAULT_VELOCITY) -> ev.AddHit:
 def continue_clip(clip_id: str, take: int = 0) -> ContinueClip:
     """Continue a take of a request, the first where none is named."""
     return ContinueClip(id=clip_id, take=take)
+
+
+def trigger(mode: str, bars: int = 0) -> ev.SetTrigger:
+    """When clips are made. Raises ``OutOfRange`` for a mode that does not exist."""
+    known = next((one for one in get_args(ev.TriggerMode) if one == mode), None)
+    if known is None:
+        raise OutOfRange(f"There is no trigger {mode[:40]!r}: use {', '.join(get_args(ev.TriggerMode))}.")
+    return ev.SetTrigger(mode=known, bars=bars)
 
 
 def keep_take(clip_id: str | None = None, take: int = 0) -> KeepTake:

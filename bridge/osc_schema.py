@@ -162,6 +162,7 @@ _ID: Final = Text(
 _SETTING: Final = Text(
     name="setting", meaning="its name", longest=MAX_NAME_CHARACTERS, taken=", ".join(f"`{name}`" for name in SETTINGS)
 )
+_TRIGGER: Final = Text(name="mode", meaning="`request`, `bars` or `chords`", longest=16)
 _AUDIO_PATH: Final = Text(
     name="path",
     meaning="an audio file",
@@ -451,6 +452,21 @@ _ROWS: Final = (
         build=lambda request_id=None: ev.RequestClip(id=request_id),
         meaning="Make a clip from the session as it is now. Without an id the daemon chooses one.",
         example=("verse-1",),
+    ),
+    CommandRow(
+        address="/sideman/trigger",
+        forms=(
+            (_TRIGGER,),
+            (
+                _TRIGGER,
+                Whole(name="bars", meaning="bars of each clip; 0 is the session's number", low=0, high=MAX_CLIP_BARS),
+            ),
+        ),
+        build=make.trigger,
+        meaning="When clips are made. `request`: when they are asked for. `bars`: every so many bars while the "
+        "transport runs, each ready before the bar that it is for. `chords`: when the chords have changed, for the "
+        "next bar that can be made.",
+        example=("bars", 4),
     ),
     CommandRow(
         address="/sideman/next",

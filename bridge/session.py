@@ -39,6 +39,7 @@ STANDING: Final = ev.Transport(
 NO_CHORDS: Final = ChordChart()
 NO_DRUMS: Final = DrumChart()
 NO_MELODY: Final = MelodyChart()
+ON_REQUEST: Final = ev.SetTrigger(mode="request")
 DEFAULT_TIME: Final = TempoMap()
 SONG_START: Final = Beats(0.0)
 
@@ -67,6 +68,7 @@ class SessionState:
     """What was set of the engines, by name, in order of the names."""
     given: ev.AudioRegion | None = None
     drum_track: ev.DrumTrack | None = None
+    trigger: ev.SetTrigger = ON_REQUEST
     best: bool = False
     """Of a request's takes, the one that comes nearest to the chart alone is kept."""
 
@@ -291,6 +293,11 @@ def _(event: ev.SetSetting, state: SessionState) -> SessionState:
     if event.value is not None:
         settings[event.name] = event.value
     return replace(state, settings=tuple(sorted(settings.items())))
+
+
+@_change.register
+def _(event: ev.SetTrigger, state: SessionState) -> SessionState:
+    return replace(state, trigger=event)
 
 
 @_change.register

@@ -41,6 +41,7 @@ def state_view(state: SessionState, now: Seconds) -> Json:
         "bars": state.bars,
         "takes": state.takes,
         "best": state.best,
+        "trigger": {"mode": state.trigger.mode, "bars": state.trigger.bars},
         "seed": -1 if state.seed is None else state.seed,
         "target": state.target,
         "settings": dict(state.settings),

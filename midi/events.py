@@ -243,6 +243,18 @@ class SetGivenAudio:
     region: AudioRegion | None
 
 
+TriggerMode = Literal["request", "bars", "chords"]
+"""When clips are made: when they are asked for, every so many bars, or when the chords change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetTrigger:
+    """When clips are made, and how many bars each has; 0 is the session's own number."""
+
+    mode: TriggerMode
+    bars: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestClip:
     """Make a clip from the session as it is now; None lets the daemon choose the id."""
@@ -286,6 +298,7 @@ SessionEvent = (
     | SetSetting
     | SetDrumTrack
     | SetGivenAudio
+    | SetTrigger
     | RequestClip
     | RequestCancel
 )
