@@ -233,6 +233,17 @@ def ecdc(
 
 
 @app.command()
+def monitor(
+    osc: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where the daemon listens.")] = "127.0.0.1:9130",
+) -> None:
+    """Show a daemon's transport, chart, jobs and takes, live; q ends it."""
+    host, port = _address(osc)
+    from bridge.monitor import run_monitor
+
+    run_monitor(host or "127.0.0.1", port or 0)
+
+
+@app.command()
 def doctor(
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
 ) -> None:
