@@ -233,6 +233,31 @@ def ecdc(
 
 
 @app.command()
+def learn(
+    action: Annotated[str, typer.Argument(help="generate, cancel, next_take or keep.")],
+    midi_in: Annotated[
+        list[str] | None, typer.Option("--midi-in", metavar="NAME", help="MIDI port to listen to; repeatable.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
+) -> None:
+    """Learn the pedal, button or key for an action: press and release it twice."""
+    from bridge.config import default_config_path, load_config
+    from bridge.errors import RequestError
+    from bridge.learning import hear_control, require_action, write_binding
+    from midi.rtmidi_ports import RtMidiPorts
+
+    require_action(action)
+    settings = load_config(config, {"midi": {"inputs": midi_in or None}})
+    if not settings.midi.is_on:
+        raise RequestError("No MIDI port is named: use --midi-in NAME; sideman devices lists the ports.")
+    print(f"Press and release the control for {action} twice.", file=sys.stderr)
+    binding = hear_control(RtMidiPorts(), settings.midi.wishes(), tell=lambda text: print(text, file=sys.stderr))
+    path = config or default_config_path()
+    write_binding(path, action, binding)
+    print(f"{action}: {binding.text} (in {path})")
+
+
+@app.command()
 def monitor(
     osc: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where the daemon listens.")] = "127.0.0.1:9130",
 ) -> None:
