@@ -39,7 +39,7 @@ from bridge.session import Cancel, Effect, Generate, SessionState, reduce
 from bridge.shared_audio import sweep_leftovers
 from bridge.state_view import shortened, state_view
 from bridge.takes import Order, Takes, notice_reply
-from bridge.triggers import Triggers, decided, finished
+from bridge.trigger_clock import TriggerClock
 from midi import events as ev
 from midi.drums import parse_pattern
 from midi.events import AudioRegion, DrumTrack, SessionEvent, SetDrumTrack, SetGivenAudio, SetPattern
@@ -56,8 +56,6 @@ MAX_STATE_BYTES = 60_000
 """A longer state does not fit a datagram with its address, and is shortened."""
 
 
-TRIGGER_TICK_S: Final = 0.05
-"""Time between looks at whether a clip is to be begun."""
 TIME_EVENTS: Final = (ev.SetTempo, ev.AddTempoPoint, ev.Play, ev.Stop, ev.Locate)
 """What only the source that leads may tell."""
 
@@ -109,11 +107,6 @@ class Daemon:
         self._version = metadata.version("sideman")
         trigger = ev.SetTrigger(mode=config.trigger.mode, bars=config.trigger.bars)
         self.state = SessionState(engine=config.engine.name, trigger=trigger)
-        self._triggers = Triggers()
-        self._triggered: str | None = None
-        """The request that was begun without being asked for, while it is under way."""
-        self._begun: dict[str, float] = {}
-        """When requests that found the engine idle were begun, by id."""
         self._count = 0
         self._last: tuple[SessionState, int] | None = None
         """The session and the first seed of the last request, for the next takes."""
@@ -141,6 +134,14 @@ class Daemon:
         )
         self.queue: jobs.JobQueue[Order] = jobs.JobQueue(
             self.engine, self._notify, self.takes.deliver, limit=config.engine.queue
+        )
+        self.triggers = TriggerClock(
+            monotonic=monotonic,
+            session=lambda: self.state,
+            queue=self.queue,
+            generate=lambda request_id, state: self._generate(request_id, state, None),
+            new_id=self._new_id,
+            tell=lambda reply: self.server.broadcast(reply, None),
         )
         self.live: LiveMidi | None = None
         if config.midi.is_on:
@@ -178,7 +179,8 @@ class Daemon:
                 stack.callback(self.live.close)
                 self.live.start()
                 stack.push_async_callback(_ended, asyncio.create_task(self.live.watch(), name="live midi"))
-            stack.push_async_callback(_ended, asyncio.create_task(self._watch_triggers(), name="triggers"))
+            stack.callback(self.triggers.close)
+            self.triggers.start()
             warming = asyncio.create_task(self.engine.start(), name="engine start")
             stack.push_async_callback(_ended, warming)
             host, port = self.server.address
@@ -258,41 +260,6 @@ class Daemon:
         state, seed = self._last
         self._generate(self._new_id(), replace(state, seed=(seed + state.takes) % SEEDS), client)
 
-    async def _watch_triggers(self) -> None:
-        while True:
-            await asyncio.sleep(TRIGGER_TICK_S)
-            self.check_triggers()
-
-    def check_triggers(self) -> None:
-        """Begin a clip where its time has come."""
-        now = Seconds(self._monotonic())
-        busy = self._triggered is not None
-        self._triggers, fire, notices = decided(self._triggers, self.state, now, busy=busy)
-        for notice in notices:
-            self.server.broadcast(notice_reply("", notice), None)
-        if fire:
-            request_id = f"bar{fire.bar}-{self._new_id()}"
-            self._triggered = request_id
-            self._generate(request_id, replace(self.state, start=fire.start, bars=fire.bars), None)
-            if not self.queue.holds(request_id):
-                self._triggered = None
-
-    def _measured(self, job: jobs.Job[Order], event: jobs.JobEvent) -> None:
-        """Note when a job is begun and done, for what the next one will take."""
-        request = job.request
-        if isinstance(event, jobs.Accepted):
-            if self.queue.running is None and not self.queue.waiting:
-                self._begun[request.id] = self._monotonic()
-            return
-        if isinstance(event, jobs.Progress):
-            return
-        begun = self._begun.pop(request.id, None)
-        if request.id == self._triggered:
-            self._triggered = None
-        if begun is not None and isinstance(event, jobs.Done):
-            clip_s = request.window.seconds * len(request.controls)
-            self._triggers = finished(self._triggers, request.engine, clip_s, self._monotonic() - begun)
-
     def _answer(self, client: Client | None, reply: osc.Reply) -> None:
         """To the client that asked; to all that subscribed, where a player's control did."""
         if client is None:
@@ -311,6 +278,7 @@ class Daemon:
 
     def _apply(self, event: SessionEvent, client: Client | None) -> None:
         self.state, effects = reduce(self.state, event, Seconds(self._monotonic()))
+        self.triggers.changed()
         for effect in effects:
             self._carry_out(effect, client)
 
@@ -366,7 +334,7 @@ class Daemon:
 
     def _notify(self, job: jobs.Job[Order], event: jobs.JobEvent) -> None:
         request_id = job.request.id
-        self._measured(job, event)
+        self.triggers.heard(job, event)
         for reply in _replies(job, event):
             self.server.broadcast(reply, job.owner.client)
         if isinstance(event, jobs.Accepted):

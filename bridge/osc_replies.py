@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from bridge.osc_arguments import Argument, Real, Text, Whole
+from bridge.osc_arguments import MAX_BEAT, Argument, Real, Text, Whole
 from bridge.score_record import NOT_ASKED
 from midi.time import MAX_BPM, MIN_BPM
 
@@ -35,6 +35,15 @@ class Accepted:
 
     id: str
     revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueReply:
+    """A trigger has begun a request, whose clip is for a bar."""
+
+    id: str
+    bar: int
+    beat: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +146,8 @@ class StateReply:
 
 
 Reply = (
-    Pong | Subscribed | Accepted | ProgressReply | ClipReply | PlacedReply | ScoreReply | KeptReply | DoneReply
-    | CancelledReply | SupersededReply | NoticeReply | ErrorReply | StateReply
+    Pong | Subscribed | Accepted | DueReply | ProgressReply | ClipReply | PlacedReply | ScoreReply | KeptReply
+    | DoneReply | CancelledReply | SupersededReply | NoticeReply | ErrorReply | StateReply
 )  # fmt: skip
 """Everything that the daemon sends."""
 
@@ -185,6 +194,16 @@ _ROWS: Final = (
         type=Accepted,
         arguments=(_ID, Whole(name="revision", meaning="the session's revision that the clip is made from", low=0)),
         meaning="The request waits for its turn. It ends in exactly one of `done`, `cancelled`, `superseded`, `error`.",
+    ),
+    ReplyRow(
+        address="/sideman/due",
+        type=DueReply,
+        arguments=(
+            _ID,
+            Whole(name="bar", meaning="the bar that the clip is for, from 1", low=1),
+            Real(name="beat", meaning="where that bar begins", unit="beats", low=0, high=MAX_BEAT),
+        ),
+        meaning="A trigger has begun this request; its clips begin at the bar. Follows its `accepted`.",
     ),
     ReplyRow(
         address="/sideman/progress",
@@ -296,7 +315,7 @@ NOTICE_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "time_source": "Who tells tempo and position, and who else would.",
         "clock_lost": "The MIDI clock that leads has fallen silent, or is there again.",
         "midi_port": "A MIDI port was opened, is missing or has vanished, or messages were dropped.",
-        "late": "A clip for a bar cannot be ready before it; a later bar is taken.",
+        "late": "No clip can be ready for a bar, and a later one is taken; or a clip was ready after its bar had begun.",
         "engine": "The engine made the clip in another way than planned, such as in single precision.",
         "mastering": "The clip could not be made as loud as it should be.",
         "host": "The DAW did not take the clip; it lies in the clips folder.",

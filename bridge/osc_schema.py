@@ -14,7 +14,7 @@ from typing import Final
 from bridge import osc_commands as make
 from bridge.engines import ENGINES
 from bridge.neural_config import SETTINGS
-from bridge.osc_arguments import Argument, Real, Text, Whole
+from bridge.osc_arguments import MAX_BEAT, Argument, Real, Text, Whole
 from bridge.osc_commands import (
     AskState,
     Command,
@@ -37,6 +37,7 @@ from bridge.osc_replies import (
     CancelledReply,
     ClipReply,
     DoneReply,
+    DueReply,
     ErrorReply,
     KeptReply,
     NoticeReply,
@@ -71,6 +72,7 @@ __all__ = [
     "CommandRow",
     "ContinueClip",
     "DoneReply",
+    "DueReply",
     "ErrorReply",
     "Foreign",
     "GridPattern",
@@ -94,7 +96,6 @@ __all__ = [
     "UseDrumTrack",
 ]
 
-MAX_BEAT: Final = 1e7
 MAX_BAR: Final = 10_000_000
 MAX_LENGTH: Final = 1e4
 MAX_CLIP_BARS: Final = 512

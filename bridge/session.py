@@ -109,6 +109,8 @@ def reduce(state: SessionState, event: ev.SessionEvent, now: Seconds) -> Reduced
         return state, (Generate(id=event.id, state=state),)
     if isinstance(event, ev.RequestCancel):
         return state, (Cancel(id=event.id),)
+    if isinstance(event, ev.SetTrigger):
+        return replace(state, trigger=event), ()
     if isinstance(event, ev.Play | ev.Stop | ev.Locate):
         return _moved(state, event, now), ()
     changed = _change(event, state)
@@ -156,7 +158,7 @@ def _bounded(count: int, limit: int, what: str, clear: str) -> None:
 
 @singledispatch
 def _change(event: ev.SessionEvent, state: SessionState) -> SessionState:
-    """The music after one event; the transport and requests are handled by ``reduce`` itself."""
+    """The music after one event; the transport, the trigger and requests are handled by ``reduce`` itself."""
     raise TypeError(f"{type(event).__name__} is not an event that changes the music")
 
 
@@ -293,11 +295,6 @@ def _(event: ev.SetSetting, state: SessionState) -> SessionState:
     if event.value is not None:
         settings[event.name] = event.value
     return replace(state, settings=tuple(sorted(settings.items())))
-
-
-@_change.register
-def _(event: ev.SetTrigger, state: SessionState) -> SessionState:
-    return replace(state, trigger=event)
 
 
 @_change.register
