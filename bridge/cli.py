@@ -114,6 +114,7 @@ def serve(
     midi_in: Annotated[
         list[str] | None, typer.Option("--midi-in", metavar="[ROLE=]NAME", help="MIDI port to listen to; repeatable.")
     ] = None,
+    link: Annotated[bool, typer.Option("--link", help="Share tempo, beat and start over Ableton Link.")] = False,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=SET_HELP)] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log to standard error.")] = False,
@@ -131,6 +132,7 @@ def serve(
         "engine": {"name": engine, "soundfont": soundfont, "device": device},
         "host": {"name": host},
         "midi": {"inputs": midi_in or None},
+        "link": {"enabled": link or None},
     }
     settings = _configured(config, options, set_, model=model, engine=engine)
     asyncio.run(Daemon(settings).run(ready=lambda line: print(line, flush=True)))

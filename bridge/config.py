@@ -100,6 +100,14 @@ class HostConfig(Section):
     name: Annotated[str, AfterValidator(_host_name)] = "none"
 
 
+class LinkConfig(Section):
+    """Ableton Link."""
+
+    enabled: bool = False
+    quantum: Annotated[float, Field(gt=0, le=64)] = 4.0
+    """Beats that peers align: a bar of 4/4."""
+
+
 class TriggerConfig(Section):
     """When a session's clips are made, until it says otherwise."""
 
@@ -119,6 +127,7 @@ class Config(Section):
     host: HostConfig = HostConfig()
     midi: MidiConfig = Field(default_factory=MidiConfig)
     trigger: TriggerConfig = TriggerConfig()
+    link: LinkConfig = LinkConfig()
 
 
 def default_config_path() -> Path:

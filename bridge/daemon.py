@@ -31,6 +31,7 @@ from bridge.engine_client import EngineClient, engine_command
 from bridge.engine_parts import model_folders, model_settings, require_parts, sound_source
 from bridge.errors import EngineCrashed, RequestError, SidemanError
 from bridge.hosts import require_host
+from bridge.link import AbletonLink, LinkPeer
 from bridge.live import LiveMidi
 from bridge.model_store import codec_folder
 from bridge.osc_commands import Release
@@ -144,7 +145,7 @@ class Daemon:
             tell=lambda reply: self.server.broadcast(reply, None),
         )
         self.live: LiveMidi | None = None
-        if config.midi.is_on:
+        if config.midi.is_on or config.link.enabled:
             self.live = LiveMidi(
                 config.midi,
                 system=midi_system,
@@ -153,6 +154,7 @@ class Daemon:
                 give=lambda event: self._apply(event, None),
                 act=self._act,
                 tell=lambda notice: self.server.broadcast(notice_reply("", notice), None),
+                link=self._join_link if config.link.enabled else None,
             )
 
     async def run(self, ready: Callable[[str], None], stop: asyncio.Event | None = None) -> None:
@@ -230,6 +232,9 @@ class Daemon:
                 raise AssertionError("these change nothing of the session")
             case _:
                 return command
+
+    def _join_link(self, state: SessionState) -> LinkPeer:
+        return AbletonLink(state.tempo_map.bpm_at(state.start), quantum=self._config.link.quantum)
 
     def _require_osc_leads(self) -> None:
         """Raises ``NotLeading`` where tempo and position come from another source."""

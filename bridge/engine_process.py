@@ -37,6 +37,8 @@ from bridge.requests import (
 )
 from bridge.shared_audio import write_shared
 
+NICENESS: Final = 10
+"""An engine gives way to the daemon, and to the DAW beside it, where cores are short."""
 PROGRESS_INTERVAL_S: Final = 0.05
 """Progress is not sent more often than this."""
 
@@ -182,6 +184,8 @@ def main() -> int:
     parser.add_argument("--magnet", type=Path)
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
     output = _private_output()
     lock = threading.Lock()
 

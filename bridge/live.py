@@ -13,18 +13,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from bridge.live_session import LiveState, Outcome, heard, port_gone, ticked
+from bridge.link import LinkPeer
+from bridge.live_session import LiveState, Outcome, heard, led, port_gone, ticked
 from bridge.midi_config import MidiConfig
 from bridge.notices import Notice
 from bridge.session import SessionState
+from midi.chord_states import chord_states
+from midi.clock_events import Told
+from midi.clock_events import tell as tell_clock
 from midi.drum_capture import DrumCapture
 from midi.errors import MidiUnavailable, SidemanError
 from midi.events import SessionEvent
-from midi.leader import OSC, Leadership, spoke
+from midi.leader import LINK, OSC, Leadership, spoke
 from midi.melody_capture import MelodyCapture
 from midi.port_system import MidiSystem
 from midi.ports import Heard, LivePorts
-from midi.time import Seconds
+from midi.time import Bpm, Seconds
 
 log = logging.getLogger(__name__)
 
@@ -49,10 +53,12 @@ class LiveMidi:
         give: Callable[[SessionEvent], None],
         act: Callable[[str], None],
         tell: Callable[[Notice], None],
+        link: Callable[[SessionState], LinkPeer] | None = None,
     ) -> None:
         """``system`` opens the machine's MIDI; ``session`` is the session as it stands, ``give`` changes it.
 
-        ``act`` is told the actions of controls, ``tell`` what a user should know. ``give`` may raise ``SidemanError``.
+        ``act`` is told the actions of controls, ``tell`` what a user should know, ``link`` joins Ableton Link. ``give``
+        may raise ``SidemanError``.
         """
         self._config = config
         self._system = system
@@ -68,6 +74,11 @@ class LiveMidi:
             melody=MelodyCapture(),
             controls=config.controls(),
         )
+        self._join = link
+        self._link: LinkPeer | None = None
+        self._link_told = Told()
+        self._link_given: tuple[Bpm, bool] | None = None
+        """Tempo and transport that Link was given last."""
         self._ports: LivePorts | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: deque[Heard] = deque()
@@ -75,8 +86,16 @@ class LiveMidi:
         self._dropped = 0
 
     def start(self) -> None:
-        """Open the ports that are there. Where the system has no MIDI that is told, and nothing is heard."""
+        """Join Link where that is asked for, and open the ports that are there.
+
+        Where the system has no MIDI that is told, and nothing is heard. Raises ``LinkUnavailable``.
+        """
         self._loop = asyncio.get_running_loop()
+        if self._join:
+            self._link = self._join(self._session())
+        if not self._config.is_on:
+            return
+        chord_states()  # tables that take a while, made before there is a note to wait for them
         try:
             self._ports = LivePorts(self._system(), self._config.wishes(), self._wake)
         except MidiUnavailable as error:
@@ -85,7 +104,10 @@ class LiveMidi:
         self.scan()
 
     def close(self) -> None:
-        """Close every port; safe to call twice."""
+        """Close every port and leave Link; safe to call twice."""
+        link, self._link = self._link, None
+        if link:
+            link.close()
         ports, self._ports = self._ports, None
         if ports:
             ports.close()
@@ -133,17 +155,44 @@ class LiveMidi:
 
     def tick(self) -> None:
         """Time has passed."""
+        if self._link:
+            self._share(self._link)
         self._follow(*ticked(self.state, self._session(), Seconds(self._monotonic())))
+
+    def _share(self, link: LinkPeer) -> None:
+        """Follow Link where it leads, and tell it the session where another source does."""
+        now = Seconds(self._monotonic())
+        reading = link.read()
+        if reading.peers:
+            before = self.state.leadership
+            leadership = spoke(before, LINK, now)
+            self.state = replace(self.state, leadership=leadership)
+            if leadership.leads(LINK):
+                told = self._link_told if before.leader == LINK else Told()
+                self._link_told, events = tell_clock(told, reading.estimate, now)
+                self._follow(self.state, Outcome(events=events, notices=tuple(led(before, leadership))))
+                self._link_given = None
+                return
+        session = self._session()
+        position = session.position_at(now)
+        given = session.tempo_map.bpm_at(position), session.transport.playing
+        if given != self._link_given:
+            self._link_given = given
+            link.tell(given[0], playing=given[1], position=position)
 
     def drain(self) -> None:
         """Work on a slice of what came in, and on the rest in the next turn of the loop."""
         if self._ports is not None:
             self._waiting.extend(self._ports.drain())
         for _ in range(min(SLICE, len(self._waiting))):
-            self._follow(*heard(self.state, self._waiting.popleft(), self._session()))
+            self.hear(self._waiting.popleft())
         self._working = bool(self._waiting)
         if self._working and self._loop is not None:
             self._loop.call_soon(self.drain)
+
+    def hear(self, message: Heard) -> None:
+        """Follow one message."""
+        self._follow(*heard(self.state, message, self._session()))
 
     def view(self) -> dict[str, Any]:
         """What ``/sideman/state`` says of it."""
@@ -152,6 +201,7 @@ class LiveMidi:
             "leader": self.leader,
             "others": list(self.state.leadership.others),
             "ports": list(ports.open_ports) if ports else [],
+            "link_peers": self._link.read().peers if self._link else None,
             "dropped": ports.dropped if ports else 0,
             "unreadable": ports.garbage if ports else 0,
         }

@@ -143,7 +143,7 @@ def _clocked(state: LiveState, message: Heard, clock: ClockMessage, session: Ses
     before = state.leadership
     leadership = spoke(before, source, message.at)
     state = replace(state, clocks={**state.clocks, message.port: follower}, leadership=leadership)
-    notices = tuple(_led(before, leadership))
+    notices = tuple(led(before, leadership))
     if not leadership.leads(source):
         return state, Outcome(notices=notices)
     told = state.told if before.leader == source else Told()
@@ -151,7 +151,7 @@ def _clocked(state: LiveState, message: Heard, clock: ClockMessage, session: Ses
     return replace(state, told=told), Outcome(events=events, notices=notices)
 
 
-def _led(before: Leadership, after: Leadership) -> Iterator[Notice]:
+def led(before: Leadership, after: Leadership) -> Iterator[Notice]:
     """What is told of a change of the leader, and of a second source."""
     if after.leader != before.leader and after.leader is not None:
         yield Notice(code="time_source", message=f"Tempo and position come from {after.leader} now.")

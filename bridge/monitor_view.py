@@ -85,7 +85,12 @@ def _without(monitor: Monitor, request_id: str) -> Monitor:
 
 
 def _newest(lines: tuple[str, ...], text: str) -> tuple[str, ...]:
-    return (*lines, text)[-MAX_LINES:]
+    return (*lines, plain(text))[-MAX_LINES:]
+
+
+def plain(text: str) -> str:
+    """Text from others with nothing in it that a terminal would take for an order."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _transport(state: Mapping[str, Any], age_s: float) -> RenderableType:
@@ -125,16 +130,16 @@ def _chart(state: Mapping[str, Any]) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     changes = state.get("chord_changes") or []
     chords = state.get("chords") or "  ".join(f"{one['beat']:g}:{one['chord']}" for one in changes[:MAX_CHORDS])
-    table.add_row("chords", Text(chords or "none", overflow="ellipsis", no_wrap=True))
+    table.add_row("chords", _line(chords or "none"))
     drums = state.get("drums") or {}
     for voice, pattern in drums.items():
-        table.add_row(voice, Text(pattern, overflow="ellipsis", no_wrap=True))
+        table.add_row(voice, _line(pattern))
     hits = state.get("drum_hits_count", len(state.get("drum_hits", ())))
     if hits or not drums:
         table.add_row("drums", f"{hits} hits" if hits else "none")
     notes = state.get("melody_count", len(state.get("melody", ())))
     table.add_row("melody", f"{notes} notes" if notes else "none")
-    table.add_row("prompt", Text(state.get("prompt", "") or "none", overflow="ellipsis", no_wrap=True))
+    table.add_row("prompt", _line(state.get("prompt", "") or "none"))
     return table
 
 
@@ -150,4 +155,8 @@ def _jobs(monitor: Monitor) -> RenderableType:
 def _lines(lines: Sequence[str], nothing: str) -> RenderableType:
     if not lines:
         return Text(nothing, style="dim")
-    return Group(*(Text(line, overflow="ellipsis", no_wrap=True) for line in lines))
+    return Group(*(_line(line) for line in lines))
+
+
+def _line(text: str) -> Text:
+    return Text(plain(text), overflow="ellipsis", no_wrap=True)

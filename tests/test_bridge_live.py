@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 from bridge import osc_schema as osc
 from bridge.config import Config, load_config
 from bridge.daemon import Daemon, NotLeading
-from bridge.errors import ConfigError, RequestError
+from bridge.errors import ConfigError, LinkUnavailable, RequestError
+from bridge.link import AbletonLink, LinkReading
 from bridge.live import SLICE, LiveMidi
 from bridge.midi_config import MidiConfig, read_port
 from bridge.notices import Notice
@@ -34,7 +36,7 @@ NOTE, TICK, START = bytes([0x90, 60, 80]), bytes([0xF8]), bytes([0xFA])
 class Bench:
     """A ``LiveMidi`` over ports in memory, with time of its own."""
 
-    def __init__(self, ports: VirtualPorts, **settings: object) -> None:
+    def __init__(self, ports: VirtualPorts, link: Peer | None = None, **settings: object) -> None:
         self.ports = ports
         self.now = 50.0
         self.session = SessionState()
@@ -48,6 +50,7 @@ class Bench:
             give=self._give,
             act=self.actions.append,
             tell=self._tell,
+            link=None if link is None else (lambda session: link),
         )
 
     def _give(self, event: ev.SessionEvent) -> None:
@@ -173,6 +176,78 @@ def test_running_status_with_sysex_in_the_middle_and_active_sensing() -> None:
         bench.live.close()
 
     on_a_loop(scene)
+
+
+# Link
+
+
+class Peer:
+    """Link with a peer that says what it is told to say."""
+
+    def __init__(self, tempo: float = 120.0) -> None:
+        self.reading = LinkReading(tempo=Bpm(tempo), position=Beats(0.0), playing=False, peers=0)
+        self.given: list[tuple[float, bool]] = []
+        self.is_open = True
+
+    def read(self) -> LinkReading:
+        return self.reading
+
+    def tell(self, tempo: Bpm, *, playing: bool, position: Beats) -> None:
+        self.given.append((tempo, playing))
+
+    def close(self) -> None:
+        self.is_open = False
+
+
+def test_link_leads_when_somebody_is_there_and_is_told_otherwise() -> None:
+    peer = Peer()
+
+    async def scene() -> None:
+        bench = Bench(VirtualPorts(), link=peer)
+        bench.live.start()
+        bench._give(ev.SetTempo(bpm=Bpm(99.0)))
+        bench.live.tick()
+        bench.live.tick()
+        assert peer.given == [(99.0, False)], "alone, Link gets the session's tempo, once"
+        peer.reading = LinkReading(tempo=Bpm(131.0), position=Beats(8.0), playing=True, peers=1)
+        bench.live.tick()
+        assert bench.session.tempo_map.bpm_at(Beats(0.0)) == 131.0
+        assert bench.session.transport.playing
+        assert bench.session.position_at(Seconds(bench.now)) == 8.0
+        assert bench.notices == ["Tempo and position come from link now."]
+        assert not bench.live.osc_may_lead()
+        assert peer.given == [(99.0, False)], "what came from Link does not go back"
+        peer.reading = LinkReading(tempo=Bpm(131.0), position=Beats(9.0), playing=False, peers=1)
+        bench.live.tick()
+        assert not bench.session.transport.playing
+        bench.live.close()
+
+    on_a_loop(scene)
+    assert not peer.is_open
+
+
+def test_where_osc_leads_link_follows_the_session() -> None:
+    peer = Peer()
+
+    async def scene() -> None:
+        bench = Bench(VirtualPorts(), link=peer, leader="osc")
+        bench.live.start()
+        peer.reading = LinkReading(tempo=Bpm(131.0), position=Beats(8.0), playing=True, peers=1)
+        assert bench.live.osc_may_lead()
+        bench._give(ev.SetTempo(bpm=Bpm(90.0)))
+        bench._give(ev.Play(at=Beats(0.0)))
+        bench.live.tick()
+        assert bench.session.tempo_map.bpm_at(Beats(0.0)) == 90.0
+        assert peer.given == [(90.0, True)]
+        bench.live.close()
+
+    on_a_loop(scene)
+
+
+def test_link_without_its_package_says_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "link", None)
+    with pytest.raises(LinkUnavailable, match=r"GPL: pip install 'sideman\[link\]' brings it"):
+        AbletonLink(Bpm(120.0), quantum=4.0)
 
 
 # Configuration

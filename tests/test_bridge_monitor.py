@@ -85,6 +85,14 @@ def test_a_shortened_state_and_an_empty_session_are_drawn() -> None:
     assert "no MIDI" in text
 
 
+def test_a_text_gives_the_terminal_no_orders() -> None:
+    monitor = told(
+        answered(Monitor(), {**STATE, "prompt": "a\x1b[2Jb"}, 10.0), "/sideman/notice", ("", "x", "c\x1b]0;d\x07")
+    )
+    assert "\x1b" not in drawn(monitor)
+    assert "a [2Jb" in drawn(monitor)
+
+
 def test_jobs_end_and_lines_are_bounded() -> None:
     monitor = Monitor()
     for count in range(50):
