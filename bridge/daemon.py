@@ -143,6 +143,7 @@ class Daemon:
             generate=lambda request_id, state: self._generate(request_id, state, None),
             new_id=self._new_id,
             tell=lambda reply: self.server.broadcast(reply, None),
+            warm=lambda: self.engine.is_warm,
         )
         self.live: LiveMidi | None = None
         if config.midi.is_on or config.link.enabled:

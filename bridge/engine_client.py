@@ -159,6 +159,12 @@ class EngineClient:
         """Process id of the engine while it lives."""
         return self._child.process.pid if self._child and self._child.alive else None
 
+    @property
+    def is_warm(self) -> bool:
+        """Whether there is a process that is loaded and warm."""
+        starting = self._starting is not None and not self._starting.done()
+        return not starting and self._child is not None and self._child.alive
+
     async def start(self) -> None:
         """Have a process that is loaded and warm. All that ask while one starts share its fate.
 

@@ -1,4 +1,4 @@
-"""The shell around ``bridge.triggers``: asks it when something has changed and when its time comes; measures the engine.
+"""The shell around ``bridge.triggers``: asks it at changes and when its time comes; measures the engine.
 
 Used on the event loop alone. Time is injected, and so is the timer.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from bridge import engine as jobs
@@ -47,6 +48,15 @@ class Queue(Protocol):
         """Cancel a request."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Began:
+    """The request that the engine works on, since when, and whether the engine was loaded then."""
+
+    id: str
+    at: Seconds
+    warm: bool
+
+
 class TriggerClock:
     """Begins clips when their time has come."""
 
@@ -59,10 +69,12 @@ class TriggerClock:
         generate: Callable[[str, SessionState], None],
         new_id: Callable[[], str],
         tell: Callable[[osc.Reply], None],
+        warm: Callable[[], bool],
         call_later: Callable[[float, Callable[[], None]], Timer] | None = None,
     ) -> None:
         """``session`` is as it stands; ``generate`` begins a request of an id; ``tell`` speaks to all subscribers.
 
+        ``warm`` says whether the engine is loaded: a clip that waited for that says nothing of the next ones.
         ``call_later`` stands in for the event loop's own.
         """
         self._monotonic = monotonic
@@ -71,12 +83,12 @@ class TriggerClock:
         self._generate = generate
         self._new_id = new_id
         self._tell = tell
+        self._warm = warm
         self._call_later = call_later
         self._triggers = Triggers()
         self._paces = Paces()
         self._under_way: tuple[str, Begin] | None = None
-        self._began_at: tuple[str, float] | None = None
-        """The request that the engine works on, and since when."""
+        self._began: _Began | None = None
         self._timer: Timer | None = None
         self._open = False
         self._asked = False
@@ -101,8 +113,8 @@ class TriggerClock:
             case jobs.Accepted():
                 pass
             case jobs.Progress():
-                if self._began_at is None or self._began_at[0] != request_id:
-                    self._began_at = request_id, self._monotonic()
+                if self._began is None or self._began.id != request_id:
+                    self._began = _Began(id=request_id, at=self._now(), warm=self._warm())
                 return
             case _:
                 self._ended(job, event)
@@ -126,9 +138,9 @@ class TriggerClock:
 
     def _ended(self, job: jobs.Job[Order], event: jobs.JobEvent) -> None:
         request_id = job.request.id
-        began_at, self._began_at = self._began_at, None
-        if isinstance(event, jobs.Done) and began_at and began_at[0] == request_id:
-            self._paces = measured(self._paces, shape_of(job.owner.state), self._monotonic() - began_at[1])
+        began, self._began = self._began, None
+        if isinstance(event, jobs.Done) and began and began.id == request_id and began.warm:
+            self._paces = measured(self._paces, shape_of(job.owner.state), self._now() - began.at)
         if self._under_way is None or self._under_way[0] != request_id:
             return
         begun, self._under_way = self._under_way[1], None
@@ -177,9 +189,9 @@ class TriggerClock:
         if running is None and not queue.waiting:
             return None
         expected_s = sum(self._expected_s(job) for job in queue.waiting)
-        if running is not None:
-            began_at = self._began_at
-            since_s = self._monotonic() - began_at[1] if began_at and began_at[0] == running.request.id else 0.0
+        if running is not None and not running.stopping:
+            began = self._began
+            since_s = self._now() - began.at if began and began.id == running.request.id else 0.0
             expected_s += max(0.0, self._expected_s(running) - since_s)
         return expected_s
 

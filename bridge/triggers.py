@@ -2,9 +2,9 @@
 
 ``decide`` is asked whenever something has changed, and at the moment that it named itself (``wake_at``). A clip for a
 bar is begun as late as it can be, so that it is made from the chart as it stands then: when what is left until the bar
-is what the engine is expected to need (``bridge.engine_pace``), with a spare. It is not begun while the engine has other
-work; what that will take is looked ahead to. A bar that cannot be made any more is told once, and the next that can is
-taken. Where the song jumps, or the tempo or meter changes so that the clip no longer fits, its bar is looked at anew.
+is what the engine is expected to need (``bridge.engine_pace``), with a spare. It is not begun while the engine has
+other work; what that will take is looked ahead to. A bar that cannot be made any more is told once, and the next that
+can is taken. Where the song jumps, or tempo or meter change so that the clip no longer fits, its bar is looked at anew.
 """
 
 from __future__ import annotations
@@ -114,9 +114,11 @@ def decide(
     bars = session.trigger.bars or session.bars
     here = _Here(session, now, paces, free_in_s, bars=bars, grid=bars if triggers.mode == "bars" else 1)
     triggers, cancel = _followed(triggers, here, under_way)
+    if cancel:
+        return Decision(triggers=triggers, cancel=True, wake_at=now)
     if triggers.mode == "chords" and (session.chords.is_empty or session.chords == triggers.chords):
-        return Decision(triggers=triggers, cancel=cancel)
-    return replace(_for_next_bar(triggers, here, telling=triggers.mode == "bars"), cancel=cancel)
+        return Decision(triggers=triggers)
+    return _for_next_bar(triggers, here, telling=triggers.mode == "bars")
 
 
 def dropped(triggers: Triggers) -> Triggers:
