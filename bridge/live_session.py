@@ -5,7 +5,7 @@ that follows, and what the session is told: the same events that OSC sends, in t
 
 What is played becomes the chart bar by bar: at each beat the last whole bars, as many as ``Playing.bars``, are laid
 out in phase, so that the next bars repeat them in their order. A part that was not played in the last bar is left as it
-is. Notes have places while the song runs; while it stands still they are not captured.
+is. Notes have places while the song runs; while it stands still nothing is captured but which keys are down.
 """
 
 from __future__ import annotations
@@ -103,13 +103,12 @@ def heard(state: LiveState, message: Heard, session: SessionState) -> Step:
         clock = clock_message(message.message)
         if clock is not None:
             return _clocked(state, message, clock, session)
-    if not session.transport.playing:
-        return state, outcome
-    at = session.position_at(message.at)
-    event = played_event(message.message, at)
+    event = played_event(message.message, session.position_at(message.at))
     if event is None:
         return state, outcome
     state = _followed(state, session, message.at)
+    if not state.running:  # keys that are down when the song starts sound from its start on
+        parts = tuple(part for part in parts if part == "chords")
     return _played(state, event, parts, session), outcome
 
 
@@ -216,7 +215,10 @@ def _followed(state: LiveState, session: SessionState, now: Seconds) -> LiveStat
     at = session.position_at(now)
     running = session.transport.playing
     if running and not state.running:
-        return replace(_from(state, state.position, at, session), position=at, at=now, running=True)
+        held = state.recogniser is not None and bool(state.recogniser.sounding.voices)
+        started = _from(state, state.position, at, session)
+        entered = _on_its_line(session.tempo_map, at) if held else None
+        return replace(started, entered=entered, position=at, at=now, running=True)
     if running and state.running:
         expected = session.tempo_map.beats_at(
             Seconds(session.tempo_map.seconds_at(state.position) + max(0.0, now - state.at))

@@ -152,6 +152,39 @@ def test_while_the_song_stands_nothing_is_captured() -> None:
     assert player.events == []
 
 
+def test_a_chord_that_is_down_when_the_song_starts_counts_from_its_start() -> None:
+    player = Player()
+    for note in C:
+        player.hear(mido.Message("note_on", note=note, velocity=80))
+    player.wait(0.5)
+    player.give(ev.Play(at=Beats(0.0)))
+    player.wait(2.0)
+    for note in C:
+        player.hear(mido.Message("note_off", note=note))
+    player.wait(0.1)
+    assert player.chords == [(0.0, "C")]
+
+
+def test_keys_that_come_up_while_the_song_stands_are_up() -> None:
+    player = running()
+    player.play(C, 4.0)
+    for note in F:
+        player.hear(mido.Message("note_on", note=note, velocity=80))
+    player.wait(1.0)
+    player.give(ev.Stop())
+    player.wait(0.1)
+    for note in F:
+        player.hear(mido.Message("note_off", note=note))
+    player.play(G, 2.0)
+    assert player.state.recogniser is not None
+    assert not player.state.recogniser.sounding.voices
+    player.give(ev.Play(at=Beats(0.0)))
+    player.wait(4.0)
+    player.play(AM7, 4.0)
+    player.wait(0.1)
+    assert [label for _, label in player.chords] == ["Am7"], "what was played while it stood is not in the chart"
+
+
 def test_a_recorded_performance_gives_the_chart_of_its_file() -> None:
     """The waltz, note by note at its own time, and the chords that reading the file gives."""
     song = read_song(WALTZ)

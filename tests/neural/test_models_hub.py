@@ -152,7 +152,10 @@ def test_a_model_is_pulled_converted_listed_and_checked(hub: Hub, tmp_path: Path
 
 def test_an_interrupted_pull_goes_on_where_it_stopped(hub: Hub, tmp_path: Path) -> None:
     hub.stop_after = CHUNK + 1000
-    command = [sys.executable, "-P", "-m", "bridge", "models", "pull", "jasco-400M"]
+    # A shell that runs the tests in the background has SIGINT ignored, and processes inherit that.
+    heeding = "import signal, runpy; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    heeding += "runpy.run_module('bridge', run_name='__main__', alter_sys=True)"
+    command = [sys.executable, "-P", "-c", heeding, "models", "pull", "jasco-400M"]
     with subprocess.Popen(
         command, env=environment(hub, tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
