@@ -312,6 +312,17 @@ def test_while_the_song_stands_nothing_is_made() -> None:
     assert [clip.bar for clip in one.made] == [5]
 
 
+def test_a_clip_that_is_being_made_is_not_begun_again_when_the_song_goes_on() -> None:
+    one = playing("bars")
+    one.go(6.8)
+    one.give(ev.Stop())
+    one.go(0.1)
+    one.give(ev.Play())
+    one.go(1.0)
+    assert [clip.bar for clip in one.made] == [5]
+    assert one.said == []
+
+
 def test_a_jump_takes_the_next_bar_of_the_grid_from_there() -> None:
     one = playing("bars")
     one.go(9.0)
