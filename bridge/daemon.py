@@ -206,7 +206,7 @@ class Daemon:
                 self.takes.keep(request_id, take, client)
             case _:
                 if isinstance(command, TIME_EVENTS):
-                    self._require_osc_leads()
+                    self._require_osc_leads(command)
                 self._apply(self._event_of(command), client)
 
     def _event_of(self, command: osc.Command) -> SessionEvent:
@@ -237,9 +237,9 @@ class Daemon:
     def _join_link(self, state: SessionState) -> LinkPeer:
         return AbletonLink(state.tempo_map.bpm_at(state.start), quantum=self._config.link.quantum)
 
-    def _require_osc_leads(self) -> None:
+    def _require_osc_leads(self, event: SessionEvent) -> None:
         """Raises ``NotLeading`` where tempo and position come from another source."""
-        if self.live and not self.live.osc_may_lead():
+        if self.live and not self.live.osc_may_tell(event):
             raise NotLeading(
                 f"Tempo and position come from {self.live.leader or 'the source that is set to lead'}; OSC's are not "
                 "followed while it tells them. The setting midi.leader names who leads."

@@ -1,45 +1,20 @@
-"""Ableton Link: tempo, beat and start/stop shared with other programs of the network.
+"""Ableton Link: the library, and this program's part in a session of the network.
 
-The package is GPL: it is an extra, and imported only where Link is asked for.
+The package is GPL: it is an extra, and imported only where Link is asked for. What is made of Link is decided in
+``bridge.link_session``.
 """
 
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from bridge.errors import LinkUnavailable
-from midi.clock_follower import ClockEstimate
+from bridge.link_session import LinkOrder, LinkReading
 from midi.time import Beats, Bpm
 
 PACKAGE: Final = "link"
 """What LinkPython-extern is imported as."""
-TEMPO_ERROR: Final = Bpm(0.0005)
-"""Link's tempo is exact but for its rounding."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkReading:
-    """What Link says now. Without ``peers`` nobody else is there, and it says nothing."""
-
-    tempo: Bpm
-    position: Beats
-    playing: bool
-    peers: int
-
-    @property
-    def estimate(self) -> ClockEstimate:
-        """The reading as that of a clock that is sure."""
-        return ClockEstimate(
-            tempo=self.tempo,
-            tempo_error=TEMPO_ERROR,
-            position=self.position,
-            playing=self.playing,
-            confidence=1.0,
-            lost=False,
-            sure=True,
-        )
 
 
 class LinkPeer(Protocol):
@@ -49,8 +24,8 @@ class LinkPeer(Protocol):
         """What Link says now."""
         ...
 
-    def tell(self, tempo: Bpm, *, playing: bool, position: Beats) -> None:
-        """Give the session a tempo, and start or stop it; it starts from ``position``, at the next whole bar."""
+    def tell(self, order: LinkOrder, position: Beats) -> None:
+        """Give the session a tempo, and start or stop it; the song stands at ``position``."""
         ...
 
     def close(self) -> None:
@@ -83,21 +58,23 @@ class AbletonLink:
         now = self._link.clock().micros()
         return LinkReading(
             tempo=Bpm(state.tempo()),
-            position=Beats(max(0.0, state.beatAtTime(now, self._quantum))),
+            beat=Beats(state.beatAtTime(now, self._quantum)),
+            started=Beats(state.beatAtTime(state.timeForIsPlaying(), self._quantum)),
             playing=state.isPlaying(),
             peers=self._link.numPeers(),
+            quantum=Beats(self._quantum),
         )
 
-    def tell(self, tempo: Bpm, *, playing: bool, position: Beats) -> None:
-        """Give the session a tempo, and start or stop it."""
+    def tell(self, order: LinkOrder, position: Beats) -> None:
+        """Give the session a tempo, and start or stop it. Where nobody else is there, its beats become the song's."""
         state = self._link.captureAppSessionState()
         now = self._link.clock().micros()
-        if state.tempo() != tempo:
-            state.setTempo(tempo, now)
-        if playing and not state.isPlaying():
-            state.setIsPlayingAndRequestBeatAtTime(True, now, position, self._quantum)
-        elif not playing and state.isPlaying():
-            state.setIsPlaying(False, now)
+        if order.tempo is not None:
+            state.setTempo(order.tempo, now)
+        if order.playing is not None:
+            state.setIsPlaying(order.playing, now)
+        if order.playing and not self._link.numPeers():
+            state.requestBeatAtTime(position, now, self._quantum)
         self._link.commitAppSessionState(state)
 
     def close(self) -> None:

@@ -14,21 +14,20 @@ from dataclasses import replace
 from typing import Any, Final
 
 from bridge.link import LinkPeer
+from bridge.link_session import Shared, share, stopped
 from bridge.live_session import LiveState, Outcome, heard, led, port_gone, ticked
 from bridge.midi_config import MidiConfig
 from bridge.notices import Notice
 from bridge.session import SessionState
 from midi.chord_states import chord_states
-from midi.clock_events import Told
-from midi.clock_events import tell as tell_clock
 from midi.drum_capture import DrumCapture
 from midi.errors import MidiUnavailable, SidemanError
-from midi.events import SessionEvent
-from midi.leader import LINK, OSC, Leadership, spoke
+from midi.events import SessionEvent, Stop
+from midi.leader import LINK, OSC, Leadership, gone, spoke
 from midi.melody_capture import MelodyCapture
 from midi.port_system import MidiSystem
 from midi.ports import Heard, LivePorts
-from midi.time import Bpm, Seconds
+from midi.time import Seconds
 
 log = logging.getLogger(__name__)
 
@@ -76,9 +75,7 @@ class LiveMidi:
         )
         self._join = link
         self._link: LinkPeer | None = None
-        self._link_told = Told()
-        self._link_given: tuple[Bpm, bool] | None = None
-        """Tempo and transport that Link was given last."""
+        self._shared = Shared()
         self._ports: LivePorts | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: deque[Heard] = deque()
@@ -123,8 +120,12 @@ class LiveMidi:
                 self.scan()
                 next_scan = self._monotonic() + SCAN_S
 
-    def osc_may_lead(self) -> bool:
-        """Whether OSC may tell tempo and position now; it has spoken with this."""
+    def osc_may_tell(self, event: SessionEvent) -> bool:
+        """Whether OSC may tell tempo and position now; it has spoken with this. Link passes on what it tells."""
+        if self._link and self.state.leadership.leads(LINK):
+            if isinstance(event, Stop):
+                self._shared = stopped(self._shared)
+            return True
         leadership = spoke(self.state.leadership, OSC, Seconds(self._monotonic()))
         self.state = replace(self.state, leadership=leadership)
         return leadership.leads(OSC)
@@ -160,25 +161,27 @@ class LiveMidi:
         self._follow(*ticked(self.state, self._session(), Seconds(self._monotonic())))
 
     def _share(self, link: LinkPeer) -> None:
-        """Follow Link where it leads, and tell it the session where another source does."""
-        now = Seconds(self._monotonic())
+        """Session and Link are brought together."""
+        now, session = Seconds(self._monotonic()), self._session()
         reading = link.read()
-        if reading.peers:
-            before = self.state.leadership
-            leadership = spoke(before, LINK, now)
-            self.state = replace(self.state, leadership=leadership)
-            if leadership.leads(LINK):
-                told = self._link_told if before.leader == LINK else Told()
-                self._link_told, events = tell_clock(told, reading.estimate, now)
-                self._follow(self.state, Outcome(events=events, notices=tuple(led(before, leadership))))
-                self._link_given = None
-                return
-        session = self._session()
-        position = session.position_at(now)
-        given = session.tempo_map.bpm_at(position), session.transport.playing
-        if given != self._link_given:
-            self._link_given = given
-            link.tell(given[0], playing=given[1], position=position)
+        notices = self._link_leads(reading.peers > 0, now)
+        two_way = self.state.leadership.leads(LINK)
+        self._shared, events, order = share(self._shared, reading, session, now, two_way=two_way)
+        if not order.is_empty:
+            link.tell(order, session.position_at(now))
+        self._follow(self.state, Outcome(events=events, notices=notices))
+
+    def _link_leads(self, is_heard: bool, now: Seconds) -> tuple[Notice, ...]:
+        """Link speaks where somebody is there. It shares the lead with OSC, which it passes on, and with no clock."""
+        before = leadership = self.state.leadership
+        if not is_heard:
+            self.state = replace(self.state, leadership=gone(leadership, LINK))
+            return ()
+        if leadership.wanted is None and leadership.leads(OSC):
+            leadership = gone(leadership, OSC)
+        leadership = spoke(leadership, LINK, now)
+        self.state = replace(self.state, leadership=leadership)
+        return tuple(led(before, leadership))
 
     def drain(self) -> None:
         """Work on a slice of what came in, and on the rest in the next turn of the loop."""

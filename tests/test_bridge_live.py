@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from bridge import osc_schema as osc
 from bridge.config import Config, load_config
 from bridge.daemon import Daemon, NotLeading
 from bridge.errors import ConfigError, LinkUnavailable, RequestError
-from bridge.link import AbletonLink, LinkReading
+from bridge.link import AbletonLink
+from bridge.link_session import LinkOrder, LinkReading
 from bridge.live import SLICE, LiveMidi
 from bridge.midi_config import MidiConfig, read_port
 from bridge.notices import Notice
@@ -185,63 +187,107 @@ class Peer:
     """Link with a peer that says what it is told to say."""
 
     def __init__(self, tempo: float = 120.0) -> None:
-        self.reading = LinkReading(tempo=Bpm(tempo), position=Beats(0.0), playing=False, peers=0)
-        self.given: list[tuple[float, bool]] = []
+        self.reading = LinkReading(
+            tempo=Bpm(tempo), beat=Beats(0.0), started=Beats(0.0), playing=False, peers=0, quantum=Beats(4.0)
+        )
+        self.given: list[LinkOrder] = []
         self.is_open = True
 
     def read(self) -> LinkReading:
         return self.reading
 
-    def tell(self, tempo: Bpm, *, playing: bool, position: Beats) -> None:
-        self.given.append((tempo, playing))
+    def says(self, **fields: object) -> None:
+        self.reading = replace(self.reading, **fields)
+
+    def tell(self, order: LinkOrder, position: Beats) -> None:
+        self.given.append(order)
+        told = {"tempo": order.tempo, "playing": order.playing}
+        self.says(**{name: value for name, value in told.items() if value is not None})
 
     def close(self) -> None:
         self.is_open = False
 
 
-def test_link_leads_when_somebody_is_there_and_is_told_otherwise() -> None:
+def with_link(scene: Callable[[Bench, Peer], None], ports: VirtualPorts | None = None, **settings: object) -> None:
     peer = Peer()
 
-    async def scene() -> None:
-        bench = Bench(VirtualPorts(), link=peer)
+    async def run() -> None:
+        bench = Bench(ports or VirtualPorts(), link=peer, **settings)
         bench.live.start()
-        bench._give(ev.SetTempo(bpm=Bpm(99.0)))
-        bench.live.tick()
-        bench.live.tick()
-        assert peer.given == [(99.0, False)], "alone, Link gets the session's tempo, once"
-        peer.reading = LinkReading(tempo=Bpm(131.0), position=Beats(8.0), playing=True, peers=1)
-        bench.live.tick()
-        assert bench.session.tempo_map.bpm_at(Beats(0.0)) == 131.0
-        assert bench.session.transport.playing
-        assert bench.session.position_at(Seconds(bench.now)) == 8.0
-        assert bench.notices == ["Tempo and position come from link now."]
-        assert not bench.live.osc_may_lead()
-        assert peer.given == [(99.0, False)], "what came from Link does not go back"
-        peer.reading = LinkReading(tempo=Bpm(131.0), position=Beats(9.0), playing=False, peers=1)
-        bench.live.tick()
-        assert not bench.session.transport.playing
+        scene(bench, peer)
         bench.live.close()
 
-    on_a_loop(scene)
+    on_a_loop(run)
     assert not peer.is_open
 
 
-def test_where_osc_leads_link_follows_the_session() -> None:
-    peer = Peer()
+def test_link_gets_the_session_until_somebody_is_there() -> None:
+    def scene(bench: Bench, peer: Peer) -> None:
+        bench._give(ev.SetTempo(bpm=Bpm(99.0)))
+        bench.live.tick()
+        bench.live.tick()
+        assert peer.given == [LinkOrder(tempo=Bpm(99.0))], "once"
+        peer.says(tempo=Bpm(131.0), peers=1)
+        bench.live.tick()
+        assert bench.session.tempo_map.bpm_at(Beats(0.0)) == 131.0
+        assert bench.notices == ["Tempo and position come from link now."]
+        assert len(peer.given) == 1, "what came from Link does not go back"
 
-    async def scene() -> None:
-        bench = Bench(VirtualPorts(), link=peer, leader="osc")
-        bench.live.start()
-        peer.reading = LinkReading(tempo=Bpm(131.0), position=Beats(8.0), playing=True, peers=1)
-        assert bench.live.osc_may_lead()
+    with_link(scene)
+
+
+def test_link_passes_on_what_osc_tells() -> None:
+    def scene(bench: Bench, peer: Peer) -> None:
+        assert bench.live.osc_may_tell(ev.Play()), "OSC is the first that speaks"
+        peer.says(peers=1)
+        bench.live.tick()
+        assert bench.live.leader == LINK, "Link takes the lead over from OSC, and passes it on"
+        assert bench.live.osc_may_tell(ev.SetTempo(bpm=Bpm(90.0)))
+        bench._give(ev.SetTempo(bpm=Bpm(90.0)))
+        bench._give(ev.Play(at=Beats(0.0)))
+        bench.live.tick()
+        assert peer.given == [LinkOrder(tempo=Bpm(90.0), playing=True)]
+        assert bench.notices == ["Tempo and position come from link now."]
+
+    with_link(scene)
+
+
+def test_a_stop_over_osc_gives_up_a_start_that_waits() -> None:
+    def scene(bench: Bench, peer: Peer) -> None:
+        peer.says(peers=1, beat=Beats(1.0))
+        bench.live.tick()
+        peer.says(playing=True, started=Beats(1.0))
+        bench.live.tick()
+        assert not bench.session.transport.playing, "it waits for beat 4"
+        bench.live.osc_may_tell(ev.Stop())
+        bench.live.tick()
+        assert peer.given[-1] == LinkOrder(playing=False)
+
+    with_link(scene)
+
+
+def test_where_osc_is_to_lead_link_follows_the_session() -> None:
+    def scene(bench: Bench, peer: Peer) -> None:
+        peer.says(tempo=Bpm(131.0), beat=Beats(8.0), playing=True, peers=1)
+        assert bench.live.osc_may_tell(ev.Play())
         bench._give(ev.SetTempo(bpm=Bpm(90.0)))
         bench._give(ev.Play(at=Beats(0.0)))
         bench.live.tick()
         assert bench.session.tempo_map.bpm_at(Beats(0.0)) == 90.0
-        assert peer.given == [(90.0, True)]
-        bench.live.close()
+        assert peer.given == [LinkOrder(tempo=Bpm(90.0))]
 
-    on_a_loop(scene)
+    with_link(scene, leader="osc")
+
+
+def test_when_the_others_leave_link_leads_no_more() -> None:
+    def scene(bench: Bench, peer: Peer) -> None:
+        peer.says(peers=1)
+        bench.live.tick()
+        peer.says(peers=0)
+        bench.live.tick()
+        assert bench.live.leader is None
+
+    with_link(scene)
 
 
 def test_link_without_its_package_says_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
