@@ -140,9 +140,9 @@ class Daemon:
             monotonic=monotonic,
             session=lambda: self.state,
             queue=self.queue,
-            generate=lambda request_id, state: self._generate(request_id, state, None),
+            generate=self._generate,
             new_id=self._new_id,
-            tell=lambda reply: self.server.broadcast(reply, None),
+            tell=self.server.broadcast,
             warm=lambda: self.engine.is_warm,
         )
         self.live: LiveMidi | None = None
@@ -290,6 +290,8 @@ class Daemon:
 
     def _carry_out(self, effect: Effect, client: Client | None) -> None:
         match effect:
+            case Generate(id=request_id, state=state, next_bar=True):
+                self.triggers.generate_next(request_id or self._new_id(), state, client)
             case Generate(id=request_id, state=state):
                 self._generate(request_id or self._new_id(), state, client)
             case Cancel(id=request_id):

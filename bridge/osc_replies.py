@@ -39,7 +39,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueReply:
-    """A trigger has begun a request, whose clip is for a bar."""
+    """The clips of a request begin at a bar that the daemon has chosen."""
 
     id: str
     bar: int
@@ -203,7 +203,8 @@ _ROWS: Final = (
             Whole(name="bar", meaning="the bar that the clip is for, from 1", low=1),
             Real(name="beat", meaning="where that bar begins", unit="beats", low=0, high=MAX_BEAT),
         ),
-        meaning="A trigger has begun this request; its clips begin at the bar. Follows its `accepted`.",
+        meaning="The clips of a request that a trigger has begun, or `/sideman/generate/next`, begin at this bar. "
+        "Follows its `accepted`.",
     ),
     ReplyRow(
         address="/sideman/progress",

@@ -455,6 +455,14 @@ _ROWS: Final = (
         example=("verse-1",),
     ),
     CommandRow(
+        address="/sideman/generate/next",
+        forms=((), (_ID,)),
+        build=lambda request_id=None: ev.RequestClip(id=request_id, next_bar=True),
+        meaning="The same, for the next bar that the clip can be ready for; where the transport stands still, for the "
+        "first bar from there on. `/sideman/due` says which.",
+        example=("chorus-1",),
+    ),
+    CommandRow(
         address="/sideman/trigger",
         forms=(
             (_TRIGGER,),

@@ -83,10 +83,11 @@ class SessionState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generate:
-    """Make a clip from this state."""
+    """Make a clip from this state, at the next bar that it can be ready for where ``next_bar`` says so."""
 
     id: str | None
     state: SessionState
+    next_bar: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,7 @@ def reduce(state: SessionState, event: ev.SessionEvent, now: Seconds) -> Reduced
     ``now`` is a monotonic time. Raises ``SidemanError`` when the event cannot be used.
     """
     if isinstance(event, ev.RequestClip):
-        return state, (Generate(id=event.id, state=state),)
+        return state, (Generate(id=event.id, state=state, next_bar=event.next_bar),)
     if isinstance(event, ev.RequestCancel):
         return state, (Cancel(id=event.id),)
     if isinstance(event, ev.SetTrigger):

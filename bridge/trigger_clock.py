@@ -14,6 +14,7 @@ from bridge import engine as jobs
 from bridge import osc_schema as osc
 from bridge.engine_pace import Paces, measured, needed_s, shape_of
 from bridge.notices import Notice
+from bridge.osc_clients import Client
 from bridge.session import SessionState
 from bridge.takes import Order
 from bridge.triggers import Begin, Decision, Triggers, decide, dropped, ready, soonest
@@ -66,14 +67,15 @@ class TriggerClock:
         monotonic: Callable[[], float],
         session: Callable[[], SessionState],
         queue: Queue,
-        generate: Callable[[str, SessionState], None],
+        generate: Callable[[str, SessionState, Client | None], None],
         new_id: Callable[[], str],
-        tell: Callable[[osc.Reply], None],
+        tell: Callable[[osc.Reply, Client | None], None],
         warm: Callable[[], bool],
         call_later: Callable[[float, Callable[[], None]], Timer] | None = None,
     ) -> None:
-        """``session`` is as it stands; ``generate`` begins a request of an id; ``tell`` speaks to all subscribers.
+        """``session`` is as it stands. ``generate`` begins a request of an id, for a client or for nobody.
 
+        ``tell`` speaks to all subscribers, and to a client.
         ``warm`` says whether the engine is loaded: a clip that waited for that says nothing of the next ones.
         ``call_later`` stands in for the event loop's own.
         """
@@ -127,9 +129,13 @@ class TriggerClock:
             self._timer.cancel()
             self._timer = None
 
-    def soonest_bar(self) -> int:
-        """The next bar that a clip asked for now can be ready for."""
-        return soonest(self._session(), self._now(), paces=self._paces, free_in_s=self._free_in_s())
+    def generate_next(self, request_id: str, session: SessionState, client: Client | None) -> None:
+        """Begin a request for the next bar that its clip can be ready for."""
+        if self._queue.holds(request_id):
+            self._generate(request_id, session, client)  # which says that the id is in use
+            return
+        begin = soonest(session, self._now(), paces=self._paces, free_in_s=self._free_in_s())
+        self._request(request_id, begin, client)
 
     # Inside
 
@@ -176,11 +182,17 @@ class TriggerClock:
 
     def _begin(self, begin: Begin) -> None:
         request_id = f"bar{begin.bar}-{self._new_id()}"
-        self._generate(request_id, begin.session(self._session()))
-        if self._queue.holds(request_id):
+        if self._request(request_id, begin, None):
             self._under_way = request_id, begin
-            self._tell(osc.DueReply(id=request_id, bar=begin.bar, beat=begin.start))
         self.changed()
+
+    def _request(self, request_id: str, begin: Begin, client: Client | None) -> bool:
+        """Ask for the clip of a bar, and tell which. False where it was not accepted."""
+        self._generate(request_id, begin.session(self._session()), client)
+        if not self._queue.holds(request_id):
+            return False
+        self._tell(osc.DueReply(id=request_id, bar=begin.bar, beat=begin.start), client)
+        return True
 
     def _free_in_s(self) -> float | None:
         """When the engine is expected to have done all that it was asked for; None when it is idle."""
@@ -200,7 +212,7 @@ class TriggerClock:
 
     def _notices(self, notices: Sequence[Notice], request_id: str) -> None:
         for notice in notices:
-            self._tell(osc.NoticeReply(id=request_id, code=notice.code, message=notice.message))
+            self._tell(osc.NoticeReply(id=request_id, code=notice.code, message=notice.message), None)
 
     def _set_timer(self, after_s: float) -> None:
         if not self._open:

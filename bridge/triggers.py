@@ -136,12 +136,11 @@ def ready(triggers: Triggers, begun: Begin, session: SessionState, now: Seconds)
     return (_late(f"The clip for bar {begun.bar} was ready {late_s:.1f} s after its bar began."),)
 
 
-def soonest(session: SessionState, now: Seconds, *, paces: Paces, free_in_s: float | None = None) -> int:
-    """The next bar that a clip can be ready for; where the song stands still, the first from where it stands."""
+def soonest(session: SessionState, now: Seconds, *, paces: Paces, free_in_s: float | None = None) -> Begin:
+    """The clip for the next bar that it can be ready for; where the song stands still, the first from there on."""
     here = _Here(session, now, paces, free_in_s, bars=session.bars, grid=1)
-    if not session.transport.playing:
-        return here.line_after(here.position)
-    return here.feasible(here.line_after(here.position))
+    bar = here.line_after(here.position)
+    return here.clip(here.feasible(bar, spare=True) if session.transport.playing else bar)
 
 
 def _place(tempo_map: TempoMap, bar: int, bars: int) -> tuple[Beats, float]:
@@ -188,14 +187,18 @@ class _Here:
         """What must be left until a bar for a clip to be ready there."""
         return (self.free_in_s or 0.0) + self.needed_s(bar)
 
+    def begin_s(self, bar: int) -> float:
+        """The same with a spare."""
+        return (self.free_in_s or 0.0) + lead_s(self.needed_s(bar))
+
     def clip(self, bar: int) -> Begin:
         """The clip for a bar."""
         start, length_s = _place(self.map, bar, self._bars)
         return Begin(bar=bar, bars=self._bars, start=start, length_s=length_s)
 
-    def feasible(self, bar: int) -> int:
-        """The first bar of the grid from ``bar`` on for which a clip can be ready."""
-        while self.left_s(bar) < (least := self.least_s(bar)):
+    def feasible(self, bar: int, *, spare: bool = False) -> int:
+        """The first bar of the grid from ``bar`` on for which a clip can be ready, with a ``spare`` or just so."""
+        while self.left_s(bar) < (least := self.begin_s(bar) if spare else self.least_s(bar)):
             reached = self.map.beats_at(Seconds(self.map.seconds_at(self.position) + least))
             bar = max(bar + self.grid, self.line_after(reached))
         return bar

@@ -257,9 +257,13 @@ class SetTrigger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestClip:
-    """Make a clip from the session as it is now; None lets the daemon choose the id."""
+    """Make a clip from the session as it is now; None lets the daemon choose the id.
+
+    ``next_bar``: it begins at the next bar that it can be ready for, and not where clips begin.
+    """
 
     id: str | None = None
+    next_bar: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -226,7 +226,7 @@ def test_link_beats_that_jump_while_a_song_waits_let_it_wait_no_longer_than_a_ba
 def test_a_song_is_never_moved_before_its_start() -> None:
     network = met(beat=3.5)
     network.starts()
-    network.go(4.5)
+    network.go(6.0)
     network.give(ev.Locate(at=Beats(0.0)))
     network.go(TICK_S)
     assert network.position >= 0.0

@@ -18,6 +18,7 @@ from bridge import osc_schema as osc
 from bridge.engine_pace import SPARE_S, Paces, Shape, lead_s, measured, needed_s, shape_of
 from bridge.notices import Chart
 from bridge.osc_client import OscClient
+from bridge.osc_clients import Client
 from bridge.receipt_schema import Receipt, receipt_from_json
 from bridge.requests import GenerationRequest, Window
 from bridge.session import SessionState, reduce
@@ -108,7 +109,7 @@ class Stage:
             self.clock.heard(job, jobs.WasCancelled())
             self.next_job()
 
-    def generate(self, request_id: str, state: SessionState) -> None:
+    def generate(self, request_id: str, state: SessionState, client: Client | None = None) -> None:
         window = Window(
             start=state.start, end=state.start, bars=state.bars, seconds=Seconds(1.0), sample_rate_hz=48000,
             frames=48000, bpm=Bpm(120.0), meter=Meter(numerator=4, denominator=4),
@@ -127,7 +128,7 @@ class Stage:
         self.waiting.append(job)
         self.call_later(0.0, self.next_job)
 
-    def tell(self, reply: osc.Reply) -> None:
+    def tell(self, reply: osc.Reply, client: Client | None) -> None:
         match reply:
             case osc.NoticeReply(code=code, message=message):
                 assert code == "late"
@@ -465,19 +466,32 @@ def test_cleared_chords_make_nothing() -> None:
 # The next bar
 
 
-def test_the_next_bar_that_a_clip_can_be_ready_for() -> None:
-    """At 120 a bar is 2 s; a clip of four takes 0.8 s."""
+def test_a_clip_for_the_next_bar_that_it_can_be_ready_for() -> None:
+    """At 120 a bar is 2 s; a clip of four takes 0.8 s, and is begun 1.25 s before its bar or earlier."""
     one = playing("request")
-    one.go(1.0)
-    assert one.clock.soonest_bar() == 2
-    one.go(0.5)
-    assert one.clock.soonest_bar() == 3
+
+    def due() -> tuple[int, float]:
+        one.clock.generate_next(f"chorus-{len(one.clips)}", one.session, None)
+        assert one.clips[-1].state.start == one.due[-1][2]
+        return one.due[-1][1:]
+
+    one.go(0.7)
+    assert due() == (2, 4.0)
+    one.go(0.9)
+    assert due() == (3, 8.0)
     one.generate("asked-2", replace(one.session, bars=16))
-    one.go(0.1)
-    assert one.clock.soonest_bar() == 4, "the engine is busy for 3.1 s more"
+    assert due() == (5, 16.0), "the engine is busy for 4 s more"
+    one.go(30.0)
     one.give(ev.Stop())
     one.give(ev.Locate(at=Beats(8.0)))
-    assert one.clock.soonest_bar() == 3, "where the song stands, and waits"
+    assert due() == (3, 8.0), "where the song stands, and waits"
+
+
+def test_a_clip_for_the_next_bar_with_an_id_that_is_in_use_is_left_to_the_daemon() -> None:
+    one = playing("request")
+    one.generate("chorus-1", one.session)
+    one.clock.generate_next("chorus-1", one.session, None)
+    assert one.due == []
 
 
 # What an engine needs
