@@ -106,6 +106,7 @@ class Daemon:
         self._draw_seed = draw_seed
         self._now = now
         self._version = metadata.version("sideman")
+        self._started = now().isoformat()
         trigger = ev.SetTrigger(mode=config.trigger.mode, bars=config.trigger.bars)
         self.state = SessionState(engine=config.engine.name, trigger=trigger)
         self._count = 0
@@ -333,6 +334,7 @@ class Daemon:
         view["midi"] = self.live.view() if self.live else None
         view["clips_folder"] = str(self.folder.path)
         view["version"] = self._version
+        view["started"] = self._started
         text = json.dumps(view, ensure_ascii=False)
         if len(text.encode()) > MAX_STATE_BYTES:
             text = json.dumps(shortened(view), ensure_ascii=False)

@@ -36,6 +36,7 @@ def state_view(state: SessionState, now: Seconds) -> Json:
             {"beat": note.at, "length": note.length, "pitch": note.pitch, "velocity": note.velocity}
             for note in state.melody.notes
         ],
+        "chart_bars": {"chords": state.chords.bars, "drums": state.drums.bars, "melody": state.melody.bars},
         "prompt": state.prompt,
         "engine": state.engine,
         "bars": state.bars,

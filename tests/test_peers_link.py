@@ -14,7 +14,7 @@ import pytest
 pytestmark = pytest.mark.peer
 
 SCENE = '''
-import json, sys, threading, time
+import json, statistics, sys, threading, time
 from pathlib import Path
 import link
 from bridge.osc_client import OscClient
@@ -50,8 +50,8 @@ def apart_s(client):
     beats = (transport["position"] - capture().phaseAtTime(middle, 4.0) + 2.0) % 4.0 - 2.0
     return abs(beats) * 60.0 / transport["tempo"]
 
-def nearest(client):
-    return min(apart_s(client) for _ in range(20))
+def median_apart_s(client):
+    return statistics.median(apart_s(client) for _ in range(21))
 
 found = {}
 peer = link.Link(127.0)
@@ -67,11 +67,11 @@ with spawned_daemon(Path(sys.argv[1]), "--link") as daemon, OscClient(daemon.hos
     until(lambda: state(client)["transport"]["playing"])
     found["start"] = state(client)["transport"]["position"]
     wait()
-    found["apart_s"] = nearest(client)
+    found["apart_s"] = median_apart_s(client)
     change("setTempo", 90.0)
     until(lambda: abs(state(client)["transport"]["tempo"] - 90.0) < 0.01)
     wait()
-    found["apart_after_s"] = nearest(client)
+    found["apart_after_s"] = median_apart_s(client)
     client.send("/sideman/tempo", "f", 101.5)
     until(lambda: abs(capture().tempo() - 101.5) < 0.01)
     client.send("/sideman/stop")
@@ -80,7 +80,7 @@ with spawned_daemon(Path(sys.argv[1]), "--link") as daemon, OscClient(daemon.hos
     until(lambda: capture().isPlaying())
     until(lambda: state(client)["transport"]["playing"])
     wait()
-    found["apart_at_last_s"] = nearest(client)
+    found["apart_at_last_s"] = median_apart_s(client)
 peer.enabled = False
 print(json.dumps(found))
 '''
