@@ -63,10 +63,9 @@ def known_of(prompt: str, key: Key | None, chart: Chart, window: Window, tempo_m
     }
 
 
-def said_otherwise(chart: Chart) -> frozenset[str]:
+def said_otherwise(*, chords: bool, drums: bool) -> frozenset[str]:
     """What JASCO is told by its other controls: the key by chords, tempo, meter and feel by drums."""
-    chords = {"key"} if chart.chords else set()
-    return frozenset(chords | ({"feel", "meter", "bpm"} if chart.drums else set()))
+    return frozenset(({"key"} if chords else set()) | ({"feel", "meter", "bpm"} if drums else set()))
 
 
 def drum_feel(hits: Sequence[DrumHit], window: Window, tempo_map: TempoMap) -> str:
@@ -83,15 +82,17 @@ def _is_half_time(hits: Sequence[DrumHit], tempo_map: TempoMap) -> bool:
     """Bars of 4/4 whose only backbeat is on the third beat."""
     bars: dict[int, set[float]] = {}
     for hit in hits:
+        if hit.voice not in _BACKBEATS:
+            continue
         place = tempo_map.bar_at(hit.at)
-        if hit.voice in _BACKBEATS and tempo_map.meter_of(place.bar) == FOUR_FOUR:
+        if tempo_map.meter_of(place.bar) == FOUR_FOUR:
             bars.setdefault(place.bar, set()).add(round(place.offset, 2))
     return bool(bars) and sum(places == {2.0} for places in bars.values()) >= _MOST * len(bars)
 
 
 def _is_swung(hits: Sequence[DrumHit]) -> bool:
     """Off-beats that come two thirds of a beat after it."""
-    off_beats = [hit.at % 1.0 for hit in hits if _OFF_BEAT[0] < hit.at % 1.0 < _OFF_BEAT[1]]
+    off_beats = [place for hit in hits if _OFF_BEAT[0] < (place := hit.at % 1.0) < _OFF_BEAT[1]]
     swung = [place for place in off_beats if _SWUNG[0] < place < _SWUNG[1]]
     return len(swung) >= 2 and len(swung) >= _MOST * len(off_beats)
 

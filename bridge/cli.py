@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bridge.cli_evaluate import evaluate
 from bridge.cli_models import models_app
 from bridge.cli_progress import progress
 from bridge.errors import SidemanError
@@ -30,6 +31,7 @@ app = typer.Typer(
 
 
 app.add_typer(models_app, name="models")
+app.command()(evaluate)
 
 
 def main() -> None:
@@ -109,6 +111,10 @@ def serve(
     model: Annotated[str | None, typer.Option(metavar="PATH-OR-ID", help="Model of a neural engine.")] = None,
     device: Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")] = None,
     host: Annotated[str | None, typer.Option(metavar="NAME", help="DAW to place clips in.")] = None,
+    midi_in: Annotated[
+        list[str] | None, typer.Option("--midi-in", metavar="[ROLE=]NAME", help="MIDI port to listen to; repeatable.")
+    ] = None,
+    link: Annotated[bool, typer.Option("--link", help="Share tempo, beat and start over Ableton Link.")] = False,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=SET_HELP)] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log to standard error.")] = False,
@@ -125,6 +131,8 @@ def serve(
         "clips": {"folder": clips},
         "engine": {"name": engine, "soundfont": soundfont, "device": device},
         "host": {"name": host},
+        "midi": {"inputs": midi_in or None},
+        "link": {"enabled": link or None},
     }
     settings = _configured(config, options, set_, model=model, engine=engine)
     asyncio.run(Daemon(settings).run(ready=lambda line: print(line, flush=True)))
@@ -159,6 +167,7 @@ def render(
     device: Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed makes the same clip.")] = 0,
     takes: Annotated[int, typer.Option(min=1, max=16, help="Variations to make.")] = 1,
+    best: Annotated[bool, typer.Option("--best", help="Of the takes, keep the nearest to the chart alone.")] = False,
     prompt: Annotated[str, typer.Option(help="Text description of the music wanted.")] = "",
     drum_track: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Drums as audio, for the engine jasco.")
@@ -190,6 +199,7 @@ def render(
         start_bar=start_bar,
         seed=seed,
         takes=takes,
+        best=best,
         prompt=prompt,
         drum_track=drum_track,
         separate_drums=separate_drums,
@@ -203,8 +213,9 @@ def render(
         return
     for notice in result.notices:
         print(f"notice: {notice.message}", file=sys.stderr)
-    for clip in result.clips:
-        print(f"clip: {clip.path} ({clip.bars} bars, {clip.seconds:.3f} s)")
+    for clip, score in zip(result.clips, result.scores, strict=True):
+        told = f"; {score.told()}" if score else ""
+        print(f"clip: {clip.path} ({clip.bars} bars, {clip.seconds:.3f} s{told})")
 
 
 @app.command()
@@ -245,6 +256,42 @@ def ecdc(
 
     convert_file(source, target, codec_folder(load_config(None).engine.models), codec=codec, bitrate_kbps=kbps)
     print(f"file: {target}")
+
+
+@app.command()
+def learn(
+    action: Annotated[str, typer.Argument(help="generate, cancel, next_take or keep.")],
+    midi_in: Annotated[
+        list[str] | None, typer.Option("--midi-in", metavar="NAME", help="MIDI port to listen to; repeatable.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
+) -> None:
+    """Learn the pedal, button or key for an action: press and release it twice."""
+    from bridge.config import default_config_path, load_config
+    from bridge.errors import RequestError
+    from bridge.learning import hear_control, require_action, write_binding
+    from midi.rtmidi_ports import RtMidiPorts
+
+    require_action(action)
+    settings = load_config(config, {"midi": {"inputs": midi_in or None}})
+    if not settings.midi.is_on:
+        raise RequestError("No MIDI port is named: use --midi-in NAME; sideman devices lists the ports.")
+    print(f"Press and release the control for {action} twice.", file=sys.stderr)
+    binding = hear_control(RtMidiPorts(), settings.midi.wishes(), tell=lambda text: print(text, file=sys.stderr))
+    path = config or default_config_path()
+    write_binding(path, action, binding)
+    print(f"{action}: {binding.text} (in {path})")
+
+
+@app.command()
+def monitor(
+    osc: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where the daemon listens.")] = "127.0.0.1:9130",
+) -> None:
+    """Show a daemon's transport, chart, jobs and takes, live; q ends it."""
+    host, port = _address(osc)
+    from bridge.monitor import run_monitor
+
+    run_monitor(host or "127.0.0.1", port or 0)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -13,11 +14,13 @@ from bridge.jasco_labels import label_of
 from bridge.notices import Chart, Notice
 from bridge.receipt_schema import AudioWindow, ChordAsked, ChordSubstituted, ChordUsed, Receipt
 from bridge.requests import GenerationRequest, TakeMade, Window
+from bridge.score_record import Score
 from bridge.session import SessionState
 from bridge.wav import LoopTags
 from midi.chords import ChordSpan, chord_label
 from midi.keys import Key
 from midi.time import Bpm, Seconds, TempoMap
+from models.checksums import sha256_of
 from models.generator import JascoControls, MagnetPrompt, SketchChart
 
 MIDDLE_C: Final = 60
@@ -37,13 +40,11 @@ def receipt_for(
     *,
     soundfont: Path | None,
     created_at: datetime,
-    drum_track: str | None = None,
+    score: Score | None = None,
 ) -> Receipt:
-    """The receipt of one take. ``state`` is the session as it was when the request was made.
-
-    ``drum_track`` is the file that the model heard in the place of the chart's drums.
-    """
+    """The receipt of one take. ``state`` is the session as it was when the request was made."""
     window = request.window
+    drum_track = _drum_track(request.controls[facts.take])
     name, licence = (soundfont.name, "as the user's own file says") if soundfont else DEFAULT_SOUNDFONT
     plays_soundfont = request.model is None or (bool(chart.drums) and request.engine == JASCO and drum_track is None)
     return Receipt(
@@ -67,16 +68,16 @@ def receipt_for(
         chords_asked=tuple(ChordAsked(start=span.start, label=_as_asked(span)) for span in chart.chords),
         chords_used=tuple(_chords_used(request.controls[facts.take], state.tempo_map)),
         chords_substituted=tuple(_substituted(chart)) if request.engine == JASCO else (),
-        drums=() if drum_track else chart.drums,
+        drums=chart.drums,
         drum_track=drum_track,
         melody=chart.melody,
         engine_settings=_engine_settings(request.controls[facts.take]),
         given_audio=_given_audio(request.controls[facts.take]),
-        windows=tuple(
-            AudioWindow(start_s=Seconds(start), duration_s=Seconds(end - start))
-            for start, end in facts.windows_s or ((0.0, window.seconds),)
-        ),
+        windows=tuple(_windows(request.controls[facts.take], facts, window)),
         tempo_fit=facts.tempo_fit,
+        score=score,
+        total_score=score.total if score else None,
+        best_of=facts.best_of,
         sample_rate_hz=window.sample_rate_hz,
         frames=window.frames,
         seconds=window.seconds,
@@ -85,6 +86,7 @@ def receipt_for(
         gain_db=facts.gain_db,
         limited_db=facts.limited_db,
         folded_s=Seconds(facts.folded_s),
+        computed_on=facts.computed_on,
         versions=facts.versions,
         seconds_spent=facts.seconds_spent,
         created_at=created_at.isoformat(timespec="seconds"),
@@ -135,6 +137,22 @@ def _engine_settings(controls: SketchChart | JascoControls | MagnetPrompt) -> di
             return {}
 
 
+def _windows(
+    controls: SketchChart | JascoControls | MagnetPrompt, facts: TakeMade, window: Window
+) -> Iterator[AudioWindow]:
+    """The stretches that the engine made, in order; where a model made them at bar lines, how they meet."""
+    heard = [one.heard_s for one in controls.windows] if isinstance(controls, JascoControls) else []
+    joins: list[float | None] = [None, *facts.joins_db]
+    stretches = facts.windows_s or ((0.0, window.seconds),)
+    for (start, end), heard_s, join_db in itertools.zip_longest(stretches, heard, joins[: len(stretches)]):
+        yield AudioWindow(
+            start_s=Seconds(start),
+            duration_s=Seconds(end - start),
+            heard_s=None if heard_s is None else Seconds(round(heard_s, 3)),
+            join_db=None if join_db is None else round(join_db, 2),
+        )
+
+
 def _caption(controls: SketchChart | JascoControls | MagnetPrompt) -> str | None:
     """What a model was asked for in words."""
     return None if isinstance(controls, SketchChart) else controls.description
@@ -148,6 +166,18 @@ def _given_audio(controls: SketchChart | JascoControls | MagnetPrompt) -> str | 
     if given.place == "before":
         return f"{given.path.name}, before the clip"
     return f"{given.path.name}, kept but for {given.from_s:.3f} s to {given.to_s:.3f} s"
+
+
+def _drum_track(controls: SketchChart | JascoControls | MagnetPrompt) -> str | None:
+    """The file that was heard as drums: its name, checksum, and whether its drums were isolated."""
+    if not isinstance(controls, JascoControls) or controls.drum_track is None:
+        return None
+    how = ", its drums isolated by Demucs" if controls.separate_drums else ""
+    try:
+        checksum = f"SHA-256 {sha256_of(controls.drum_track)}"
+    except OSError:
+        checksum = "no longer there"
+    return f"{controls.drum_track.name} ({checksum}){how}"
 
 
 def _substituted(chart: Chart) -> Iterator[ChordSubstituted]:

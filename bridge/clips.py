@@ -28,6 +28,7 @@ from bridge.receipt_schema import (
     receipt_to_json,
 )
 from bridge.request_ids import REQUEST_ID, REQUEST_ID_WORDS
+from bridge.score_record import Score
 from bridge.wav import LoopTags, wav_chunks
 from midi.keys import Key
 from midi.time import Bpm, Seconds
@@ -152,6 +153,30 @@ class ClipFolder:
             _remove(written)
             raise
         return _clip(path, receipt_path, receipt)
+
+    def score(self, path: Path, score: Score) -> None:
+        """Write a score into the receipt of the clip ``path``. Raises as ``keep``."""
+        self._amend(path, score=score, total_score=score.total)
+
+    def keep(self, path: Path) -> None:
+        """Write into the receipt of the clip ``path`` that it is kept.
+
+        The receipt changes whole or not at all. Raises ``ClipError`` where it is none any more, and ``DiskError`` when
+        the disk does not take it.
+        """
+        self._amend(path, kept=True)
+
+    def _amend(self, path: Path, **changes: object) -> None:
+        receipt_path = path.with_suffix(RECEIPT_SUFFIX)
+        part = _part_of(receipt_path)
+        try:
+            receipt = receipt_from_json(receipt_path.read_bytes())
+            _write(part, receipt_to_json(dataclasses.replace(receipt, **changes)))  # type: ignore[arg-type]
+            part.replace(receipt_path)
+        except OSError as error:
+            raise DiskError(f"The receipt {receipt_path} could not be changed: {_cause(error)}.") from None
+        finally:
+            part.unlink(missing_ok=True)
 
     def _reserve(self, stem: str, written: list[Path]) -> tuple[Path, Path]:
         """A free final name, and its hidden file, empty; the hidden file is added to ``written``.

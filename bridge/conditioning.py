@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bridge.asked import asked_of
 from bridge.captions import caption, known_of, said_otherwise
 from bridge.engines import JASCO, MAGNET
 from bridge.errors import ClipTooLong, NothingToPlay, RequestError
@@ -19,6 +20,7 @@ from bridge.notices import Chart, Notice
 from bridge.requests import GenerationRequest, Window
 from bridge.session import SessionState
 from midi.chords import ChordSpan
+from midi.drums import DrumHit
 from midi.keys import tonic_chord
 from midi.time import Beats, Seconds
 from models.generator import JascoControls, MagnetPrompt, SketchChart
@@ -62,24 +64,26 @@ def plan(
     seed: int,
     audio: AudioFormat,
     model: JascoSettings | MagnetSettings | None = None,
+    score: bool = True,
 ) -> Plan:
     """Plan the clip that ``state`` asks for; ``model`` is needed where the session's engine is a neural one.
 
-    Take ``i`` gets the seed ``seed + i``, modulo ``SEEDS``. Raises ``NothingToPlay`` for an empty session,
-    ``ClipTooLong`` for a clip over ``MAX_CLIP`` or the model's window, and ``PatternError`` for drum patterns that
-    no longer fit the meter.
+    Each take is measured against its chart with ``score``, and where the best of several is wanted. Take ``i`` gets the
+    seed ``seed + i``, modulo ``SEEDS``. Raises ``NothingToPlay`` for an empty session, ``ClipTooLong`` for a clip over
+    ``MAX_CLIP`` or what a model can make, and ``PatternError`` for drum patterns that no longer fit the meter.
     """
     window = plan_window(state, audio)
-    drums = state.drums.layout(state.tempo_map, window.start, window.end)
+    drums, fitted = _drums(state, window)
     melody = state.melody.notes_between(state.tempo_map, window.start, window.end)
     chords, assumed = _chords(state, window)
     notices = [
         *_assumed_time(state),
         *assumed,
-        *(Notice(code="pattern_fitted", message=text) for text in drums.notices),
+        *fitted,
     ]
-    chart = Chart(chords=chords, drums=drums.hits, melody=melody)
+    chart = Chart(chords=chords, drums=drums, melody=melody)
     seeds = [(seed + take) % SEEDS for take in range(state.takes)]
+    best = state.best and state.takes > 1
     controls, substituted = _controls(state, window, chart, seeds, model)
     request = GenerationRequest(
         id=request_id,
@@ -93,6 +97,8 @@ def plan(
         target=state.target,
         loudness_lufs=audio.loudness_lufs,
         ceiling_dbfs=audio.ceiling_dbfs,
+        asked=asked_of(chart, window.start, window.end, state.tempo_map) if score or best else None,
+        best=best,
     )
     return Plan(request=request, chart=chart, notices=(*notices, *substituted))
 
@@ -114,7 +120,10 @@ def _controls(
         return tuple(prompt for prompt, _ in prompts), (*told, *prompts[0][1])
     ignored = _audio_ignored(state)
     if model:
-        takes = [jasco_controls(chart, window, state.tempo_map, model, prompt=asked, seed=seed) for seed in seeds]
+        takes = [
+            jasco_controls(chart, window, state.tempo_map, model, prompt=asked, drum_track=state.drum_track, seed=seed)
+            for seed in seeds
+        ]
         return tuple(controls for controls, _ in takes), (*told, *takes[0][1], *ignored)
     charts = (
         SketchChart(
@@ -140,11 +149,28 @@ def _asked_for(
     if model is None:
         return state.prompt, ()
     known = known_of(state.prompt, state.key, chart, window, state.tempo_map)
-    otherwise = said_otherwise(chart) if isinstance(model, JascoSettings) else frozenset()
+    otherwise: frozenset[str] = frozenset()
+    if isinstance(model, JascoSettings):
+        otherwise = said_otherwise(chords=bool(chart.chords), drums=bool(chart.drums or state.drum_track))
     asked = caption(model.caption, {name: words for name, words in known.items() if name not in otherwise})
     if asked == state.prompt:
         return asked, ()
     return asked, (Notice(code="caption", message=f"The engine {state.engine} is asked for: {asked or 'nothing'}"),)
+
+
+def _drums(state: SessionState, window: Window) -> tuple[tuple[DrumHit, ...], list[Notice]]:
+    """The hits of the window; none where the engine hears a drum track in their place."""
+    track = state.drum_track
+    if track and state.engine == JASCO:
+        how = ", isolated from a mix" if track.separate else ""
+        text = f"The model hears the drums of {track.path.name}{how}, and not those of the chart."
+        return (), [Notice(code="drum_track", message=text)]
+    layout = state.drums.layout(state.tempo_map, window.start, window.end)
+    notices = [Notice(code="pattern_fitted", message=text) for text in layout.notices]
+    if track:
+        text = f"The engine {state.engine} does not hear drums as audio; the clip is made without {track.path.name}."
+        notices.append(Notice(code="not_heard", message=text))
+    return layout.hits, notices
 
 
 def _audio_ignored(state: SessionState) -> tuple[Notice, ...]:
@@ -192,7 +218,8 @@ def _assumed_time(state: SessionState) -> list[Notice]:
 
 def _chords(state: SessionState, window: Window) -> tuple[tuple[ChordSpan, ...], list[Notice]]:
     """The chords of the window; the key's own chord where the session holds nothing but a key."""
-    if not state.chords.is_empty or not state.drums.is_empty or not state.melody.is_empty:
+    drum_track = state.drum_track if state.engine == JASCO else None
+    if not state.chords.is_empty or not state.drums.is_empty or not state.melody.is_empty or drum_track:
         return state.chords.spans(state.tempo_map, window.start, window.end), []
     if state.engine == MAGNET:
         if not state.prompt and state.given is None:

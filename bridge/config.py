@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,9 +16,11 @@ from bridge.conditioning import AudioFormat
 from bridge.engines import JASCO, MAGNET, require_engine
 from bridge.errors import ConfigError, SidemanError
 from bridge.hosts import require_host
+from bridge.midi_config import MidiConfig
 from bridge.model_store import default_store, find_model, kind_of
 from bridge.neural_config import JascoConfig, MagnetConfig, Section
 from bridge.user_paths import expanded
+from midi.events import TriggerMode
 from models.card import read_card
 
 DEFAULT_PORT: Final = 9130
@@ -32,6 +35,12 @@ def _engine_name(name: str) -> str:
         return require_engine(name).name
     except SidemanError as error:
         raise ValueError(str(error)) from None
+
+
+def _device(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,2})?", name):
+        raise ValueError(f"there is no device {name!r}: use auto, cpu, cuda, cuda:1 or mps; sideman devices lists them")
+    return name
 
 
 def _host_name(name: str) -> str:
@@ -57,6 +66,8 @@ class ClipsConfig(Section):
     sample_rate_hz: Annotated[int, Field(ge=8000, le=192000)] = 48000
     loudness_lufs: Annotated[float, Field(ge=-40, le=-6)] = -14.0
     ceiling_dbfs: Annotated[float, Field(ge=-20, le=0)] = -1.0
+    score: bool = True
+    """Whether each take is measured against its chart."""
     audio_folders: tuple[UserPath, ...] = ()
     """Other folders than ``folder`` that audio named in a message may lie in."""
 
@@ -75,8 +86,8 @@ class EngineConfig(Section):
     soundfont: UserPath | None = None
     models: UserPath = Field(default_factory=default_store)
     """Where converted models lie."""
-    device: str = "auto"
-    """``auto``, ``cpu``, ``cuda`` or ``mps``."""
+    device: Annotated[str, AfterValidator(_device)] = "auto"
+    """``auto``, ``cpu``, ``mps``, ``cuda``, or a GPU by number such as ``cuda:1``."""
     stall_s: Annotated[float, Field(gt=0, le=3600)] = 600.0
     """An engine that says nothing for this long while it works is stopped and started again."""
     queue: Annotated[int, Field(ge=1, le=256)] = 16
@@ -89,6 +100,22 @@ class HostConfig(Section):
     name: Annotated[str, AfterValidator(_host_name)] = "none"
 
 
+class LinkConfig(Section):
+    """Ableton Link."""
+
+    enabled: bool = False
+    quantum: Annotated[float, Field(gt=0, le=64)] = 4.0
+    """Beats that peers align: a bar of 4/4."""
+
+
+class TriggerConfig(Section):
+    """When a session's clips are made, until it says otherwise."""
+
+    mode: TriggerMode = "request"
+    bars: Annotated[int, Field(ge=0, le=512)] = 0
+    """Bars of each clip; 0 is the session's own number."""
+
+
 class Config(Section):
     """Everything that can be set."""
 
@@ -98,6 +125,9 @@ class Config(Section):
     jasco: JascoConfig = JascoConfig()
     magnet: MagnetConfig = MagnetConfig()
     host: HostConfig = HostConfig()
+    midi: MidiConfig = Field(default_factory=MidiConfig)
+    trigger: TriggerConfig = TriggerConfig()
+    link: LinkConfig = LinkConfig()
 
 
 def default_config_path() -> Path:

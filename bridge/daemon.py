@@ -14,25 +14,27 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Final
 
 from bridge import engine as jobs
 from bridge import osc_schema as osc
 from bridge.audio_paths import allowed_audio
-from bridge.clip_facts import loop_tags, receipt_for, take_notices
-from bridge.clips import Clip, ClipFolder
-from bridge.conditioning import plan
+from bridge.clips import ClipFolder
+from bridge.conditioning import SEEDS, plan
 from bridge.config import Config
 from bridge.daw_desk import DawDesk
 from bridge.engine import IdInUse
-from bridge.engine_client import EngineClient, TakeAudio, engine_command
+from bridge.engine_client import EngineClient, engine_command
 from bridge.engine_parts import model_folders, model_settings, require_parts, sound_source
-from bridge.errors import EngineCrashed, HostError, RequestError, SidemanError
+from bridge.errors import EngineCrashed, RequestError, SidemanError
 from bridge.hosts import require_host
-from bridge.notices import Chart, Notice
+from bridge.link import AbletonLink, LinkPeer
+from bridge.live import LiveMidi
+from bridge.model_store import codec_folder
 from bridge.osc_commands import (
     ChartCommand,
     ChordMarkers,
@@ -45,35 +47,43 @@ from bridge.osc_commands import (
     Release,
 )
 from bridge.osc_server import Client, OscServer
-from bridge.played_charts import chart_of_markers, chart_of_notes, drums_of_notes
+from bridge.played_charts import charted
 from bridge.session import Cancel, Effect, Generate, SessionState, reduce
 from bridge.shared_audio import sweep_leftovers
 from bridge.state_view import shortened, state_view
+from bridge.takes import Order, Takes, notice_reply
+from bridge.trigger_clock import TriggerClock
+from midi import events as ev
 from midi.drums import parse_pattern
-from midi.events import AudioRegion, SessionEvent, SetChordChart, SetDrumChart, SetGivenAudio, SetPattern
+from midi.events import (
+    AudioRegion,
+    DrumTrack,
+    SessionEvent,
+    SetDrumTrack,
+    SetGivenAudio,
+    SetPattern,
+)
+from midi.port_system import MidiSystem
+from midi.rtmidi_ports import RtMidiPorts
 from midi.time import Beats, Seconds
-from plugin_host.host import Host, Placement
+from plugin_host.host import Host
 
 log = logging.getLogger(__name__)
 
 _STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """Ctrl-C, a polite request, and a terminal that was closed; Windows has no SIGHUP."""
-MAX_CLIPS_KNOWN = 4096
-"""Clips that can be continued; the oldest are forgotten first."""
 MAX_STATE_BYTES = 60_000
 """A longer state does not fit a datagram with its address, and is shortened."""
-PLACE_LIMIT_S = 30.0
-"""A DAW that has not answered after this long is not waited for any more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """Who asked for a job, None for the DAW itself; the session as it was then, the chart, and what was assumed."""
+TIME_EVENTS: Final = (ev.SetTempo, ev.AddTempoPoint, ev.Play, ev.Stop, ev.Locate)
+"""What only the source that leads may tell."""
 
-    client: Client | None
-    state: SessionState
-    chart: Chart
-    notices: tuple[Notice, ...]
+
+class NotLeading(RequestError):
+    """OSC told tempo or position, and another source leads."""
+
+    code = "not_leading"
 
 
 class UnknownAddress(RequestError):
@@ -108,15 +118,19 @@ class Daemon:
         monotonic: Callable[[], float] = time.monotonic,
         draw_seed: Callable[[], int] = lambda: secrets.randbelow(osc.MAX_SEED - osc.MAX_TAKES),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        midi_system: Callable[[], MidiSystem] = RtMidiPorts,
     ) -> None:
         self._config = config
         self._monotonic = monotonic
         self._draw_seed = draw_seed
         self._now = now
         self._version = metadata.version("sideman")
-        self.state = SessionState(engine=config.engine.name)
+        self._started = now().isoformat()
+        trigger = ev.SetTrigger(mode=config.trigger.mode, bars=config.trigger.bars)
+        self.state = SessionState(engine=config.engine.name, trigger=trigger)
         self._count = 0
-        self._made: dict[tuple[str, int], Path] = {}
+        self._last: tuple[SessionState, int] | None = None
+        """The session and the first seed of the last request, for the next takes."""
         self.folder = ClipFolder(config.clips.folder)
         engine = config.engine
         command = engine_command(
@@ -124,16 +138,45 @@ class Daemon:
             soundfont=engine.soundfont,
             kit=config.jasco.kit,
             models=model_folders(config),
+            codecs=codec_folder(config.engine.models),
             device=engine.device,
         )
-        self.engine = EngineClient(command, stall_s=engine.stall_s)
-        self.queue: jobs.JobQueue[Order] = jobs.JobQueue(
-            self.engine, self._notify, self._deliver, limit=config.engine.queue
-        )
-        self.host: Host | None = require_host(config.host.name)()
         self.server = OscServer(
             handler=self.handle, version=self._version, allowed_hosts=frozenset(config.osc.allow_hosts)
         )
+        self.engine = EngineClient(command, stall_s=engine.stall_s)
+        self.host: Host | None = require_host(config.host.name)()
+        self.takes = Takes(
+            self.folder,
+            self.host,
+            broadcast=self.server.broadcast,
+            sound_source=lambda name: sound_source(name, config),
+            now=now,
+        )
+        self.queue: jobs.JobQueue[Order] = jobs.JobQueue(
+            self.engine, self._notify, self.takes.deliver, limit=config.engine.queue
+        )
+        self.triggers = TriggerClock(
+            monotonic=monotonic,
+            session=lambda: self.state,
+            queue=self.queue,
+            generate=self._generate,
+            new_id=self._new_id,
+            tell=self.server.broadcast,
+            warm=lambda: self.engine.is_warm,
+        )
+        self.live: LiveMidi | None = None
+        if config.midi.is_on or config.link.enabled:
+            self.live = LiveMidi(
+                config.midi,
+                system=midi_system,
+                monotonic=monotonic,
+                session=lambda: self.state,
+                give=lambda event: self._apply(event, None),
+                act=self._act,
+                tell=lambda notice: self.server.broadcast(notice_reply("", notice), None),
+                link=self._join_link if config.link.enabled else None,
+            )
         self.desk = DawDesk(
             self.host,
             run=secrets.token_hex(8),
@@ -163,6 +206,12 @@ class Daemon:
             self.queue.start()
             stack.push_async_callback(self.queue.close)
             stack.callback(self.server.stop_hearing)
+            if self.live:
+                stack.callback(self.live.close)
+                self.live.start()
+                stack.push_async_callback(_ended, asyncio.create_task(self.live.watch(), name="live midi"))
+            stack.callback(self.triggers.close)
+            self.triggers.start()
             warming = asyncio.create_task(self.engine.start(), name="engine start")
             stack.push_async_callback(_ended, warming)
             host, port = self.server.address
@@ -179,41 +228,96 @@ class Daemon:
                     self._apply(event, client)
             case osc.AskState():
                 self.server.send(client, osc.StateReply(json=self._state_json()))
-            case osc.GridPattern(voice=voice, text=text):
-                pattern = parse_pattern(voice, text, self.state.tempo_map)
-                self._apply(SetPattern(pattern=pattern), client)
-            case osc.ContinueClip(id=request_id, take=take):
-                self._apply(SetGivenAudio(region=self._clip_to_continue(request_id, take)), client)
-            case osc.Infill(path=path, start=start, end=end):
-                file = allowed_audio(path, (self.folder.path, *self._config.clips.audio_folders))
-                region = AudioRegion(path=file, place="within", start=Beats(start), end=Beats(end))
-                self._apply(SetGivenAudio(region=region), client)
+            case osc.NextTake():
+                self._next_take(client)
+            case osc.KeepTake(id=request_id, take=take):
+                self.takes.keep(request_id, take, client)
             case ChordNotes() | ChordMarkers() | DrumNotes():
                 self._take_chart(command, client)
             case DawHere() | DawLeaves() | PlaceDone() | PlaceFailed():
                 self.desk.handle(command, client)
-            case osc.Ping() | osc.Subscribe() | osc.Unsubscribe() | Release():
-                raise AssertionError("the server answers protocol commands itself")
             case _:
-                self._apply(command, client)
+                if isinstance(command, TIME_EVENTS):
+                    self._require_osc_leads(command)
+                self._apply(self._event_of(command), client)
+
+    def _event_of(self, command: osc.Command) -> SessionEvent:
+        """What a command changes of the session. Raises ``SidemanError`` for a file or a clip that is not there."""
+        match command:
+            case osc.GridPattern(voice=voice, text=text):
+                return SetPattern(pattern=parse_pattern(voice, text, self.state.tempo_map))
+            case osc.ContinueClip(id=request_id, take=take):
+                return SetGivenAudio(region=self.takes.to_continue(request_id, take))
+            case osc.UseDrumTrack(path=path, separate=separate):
+                return SetDrumTrack(track=DrumTrack(path=self._audio(path), separate=separate))
+            case osc.Infill(path=path, start=start, end=end):
+                region = AudioRegion(path=self._audio(path), place="within", start=Beats(start), end=Beats(end))
+                return SetGivenAudio(region=region)
+            case (
+                osc.Ping()
+                | osc.Subscribe()
+                | osc.Unsubscribe()
+                | Release()
+                | osc.AskState()
+                | osc.NextTake()
+                | osc.KeepTake()
+                | ChordNotes()
+                | ChordMarkers()
+                | DrumNotes()
+                | DawHere()
+                | DawLeaves()
+                | PlaceDone()
+                | PlaceFailed()
+            ):
+                raise AssertionError("these change nothing of the session")
+            case _:
+                return command
+
+    def _join_link(self, state: SessionState) -> LinkPeer:
+        return AbletonLink(state.tempo_map.bpm_at(state.start), quantum=self._config.link.quantum)
+
+    def _require_osc_leads(self, event: SessionEvent) -> None:
+        """Raises ``NotLeading`` where tempo and position come from another source."""
+        if self.live and not self.live.osc_may_tell(event):
+            raise NotLeading(
+                f"Tempo and position come from {self.live.leader or 'the source that is set to lead'}; OSC's are not "
+                "followed while it tells them. The setting midi.leader names who leads."
+            )
+
+    def _act(self, action: str) -> None:
+        """Carry out what a player's control stands for; what goes wrong is told to subscribers."""
+        try:
+            match action:
+                case "generate":
+                    self._apply(ev.RequestClip(), None)
+                case "cancel":
+                    self._apply(ev.RequestCancel(), None)
+                case "next_take":
+                    self._next_take(None)
+                case "keep":
+                    self.takes.keep(None, 0, None)
+        except SidemanError as error:
+            self._answer(None, osc.ErrorReply(id="", code=error.code, message=str(error)))
+
+    def _next_take(self, client: Client | None) -> None:
+        if self._last is None:
+            raise RequestError("There is no clip yet to make again: send /sideman/generate first.")
+        state, seed = self._last
+        self._generate(self._new_id(), replace(state, seed=(seed + state.takes) % SEEDS), client)
+
+    def _answer(self, client: Client | None, reply: osc.Reply) -> None:
+        """To the client that asked; to all that subscribed, where a player's control did."""
+        if client is None:
+            self.server.broadcast(reply, None)
+        else:
+            self.server.send(client, reply)
 
     def _take_chart(self, command: ChartCommand, client: Client) -> None:
         """What a DAW's tracks hold becomes a chart under the session's time and key; what was left out is told."""
-        notices: tuple[Notice, ...] = ()
-        tempo_map = self.state.tempo_map
-        event: SessionEvent
-        match command:
-            case ChordNotes(text=text, length=length):
-                event = SetChordChart(chart=chart_of_notes(text, length, tempo_map, self.state.key))
-            case ChordMarkers(text=text):
-                chords, notices = chart_of_markers(text)
-                event = SetChordChart(chart=chords)
-            case DrumNotes(text=text, pads=pads, length=length):
-                drums, notices = drums_of_notes(text, pads, length, tempo_map)
-                event = SetDrumChart(chart=drums)
+        event, notices = charted(command, self.state.tempo_map, self.state.key)
         self._apply(event, client)
         for notice in notices:
-            self.server.send(client, osc.NoticeReply(id="", code=notice.code, message=notice.message))
+            self.server.send(client, notice_reply("", notice))
 
     def _interpret(self, message: osc.Foreign) -> tuple[SessionEvent, ...]:
         events = self.host.interpret(message.address, message.arguments) if self.host else None
@@ -221,46 +325,42 @@ class Daemon:
             raise UnknownAddress(f"There is no address {message.address[:100]}; docs/osc.md lists them all.")
         return events
 
-    def _clip_to_continue(self, request_id: str, take: int) -> AudioRegion:
-        path = self._made.get((request_id, take))
-        if path is None or not path.is_file():
-            raise RequestError(f"There is no take {take} of a clip {request_id} of this daemon to continue.")
-        return AudioRegion(path=path, place="before")
+    def _audio(self, path: str) -> Path:
+        return allowed_audio(path, (self.folder.path, *self._config.clips.audio_folders))
 
     def _apply(self, event: SessionEvent, client: Client | None) -> None:
         self.state, effects = reduce(self.state, event, Seconds(self._monotonic()))
+        self.triggers.changed()
         for effect in effects:
             self._carry_out(effect, client)
 
     def _carry_out(self, effect: Effect, client: Client | None) -> None:
         match effect:
+            case Generate(id=request_id, state=state, next_bar=True):
+                self.triggers.generate_next(request_id or self._new_id(), state, client)
             case Generate(id=request_id, state=state):
                 self._generate(request_id or self._new_id(), state, client)
             case Cancel(id=request_id):
                 self.queue.cancel(request_id)
-
-    def _answer(self, client: Client | None, reply: osc.Reply) -> None:
-        """To the client that asked; to every subscriber where the DAW itself did."""
-        if client is None:
-            self.server.broadcast(reply, None)
-        else:
-            self.server.send(client, reply)
 
     def _generate(self, request_id: str, state: SessionState, client: Client | None) -> None:
         if self.queue.holds(request_id):
             text = f"A request with the id {request_id} is under way; choose another id."
             self._answer(client, osc.ErrorReply(id="", code=IdInUse.code, message=text))
             return
+        seed = self._draw_seed() if state.seed is None else state.seed
         try:
             planned = plan(
                 state,
                 request_id=request_id,
-                seed=self._draw_seed() if state.seed is None else state.seed,
+                seed=seed,
                 audio=self._config.clips.audio,
                 model=model_settings(state.engine, self._config, state.settings),
+                score=self._config.clips.score,
             )
             order = Order(client=client, state=state, chart=planned.chart, notices=planned.notices)
             self.queue.submit(planned.request, order)
+            self._last = state, seed
         except SidemanError as error:
             self._answer(client, osc.ErrorReply(id=request_id, code=error.code, message=str(error)))
 
@@ -276,8 +376,10 @@ class Daemon:
             "running": running.request.id if running else None,
             "waiting": [job.request.id for job in self.queue.waiting],
         }
+        view["midi"] = self.live.view() if self.live else None
         view["clips_folder"] = str(self.folder.path)
         view["version"] = self._version
+        view["started"] = self._started
         text = json.dumps(view, ensure_ascii=False)
         if len(text.encode()) > MAX_STATE_BYTES:
             text = json.dumps(shortened(view), ensure_ascii=False)
@@ -287,68 +389,13 @@ class Daemon:
 
     def _notify(self, job: jobs.Job[Order], event: jobs.JobEvent) -> None:
         request_id = job.request.id
+        self.triggers.heard(job, event)
         for reply in _replies(job, event):
             self.server.broadcast(reply, job.owner.client)
         if isinstance(event, jobs.Accepted):
             for notice in job.owner.notices:
-                self._notice(job, notice)
+                self.takes.notice(job, notice)
         log.info("request %s: %s", request_id, event)
-
-    def _notice(self, job: jobs.Job[Order], notice: Notice) -> None:
-        reply = osc.NoticeReply(id=job.request.id, code=notice.code, message=notice.message)
-        self.server.broadcast(reply, job.owner.client)
-
-    async def _deliver(self, job: jobs.Job[Order], take: TakeAudio) -> None:
-        """Write one take and place it. Raises ``DiskError`` when it cannot be written."""
-        clip = await asyncio.to_thread(self._write, job, take)
-        self._made[clip.request_id, clip.take] = clip.path
-        while len(self._made) > MAX_CLIPS_KNOWN:
-            del self._made[next(iter(self._made))]
-        for notice in take_notices(take.facts):
-            self._notice(job, notice)
-        self.server.broadcast(_clip_reply(clip, take.facts.take), job.owner.client)
-        if self.host:
-            await self._place(self.host, job, clip)
-
-    def _write(self, job: jobs.Job[Order], take: TakeAudio) -> Clip:
-        request, state = job.request, job.owner.state
-        receipt = receipt_for(
-            request,
-            job.owner.chart,
-            take.facts,
-            state,
-            job.owner.notices,
-            soundfont=sound_source(request.engine, self._config),
-            created_at=self._now(),
-        )
-        return self.folder.write(take.samples, tags=loop_tags(request.window, state.key), receipt=receipt)
-
-    async def _place(self, host: Host, job: jobs.Job[Order], clip: Clip) -> None:
-        window = job.request.window
-        placement = Placement(
-            request_id=clip.request_id,
-            take=clip.take,
-            path=clip.path,
-            name=clip.path.stem,
-            start=window.start,
-            beats=Beats(window.end - window.start),
-            bars=window.bars,
-            tempo=window.bpm,
-            meter=window.meter,
-            sample_rate_hz=clip.sample_rate_hz,
-            frames=clip.frames,
-            target=clip.target,
-        )
-        try:
-            async with asyncio.timeout(PLACE_LIMIT_S):
-                where = await host.place(placement)
-        except TimeoutError:
-            text = f"The DAW has not taken the clip within {PLACE_LIMIT_S:g} seconds. {placement.by_hand}"
-            self._notice(job, Notice(code=HostError.code, message=text))
-        except HostError as error:
-            self._notice(job, Notice(code=error.code, message=f"{error} {placement.by_hand}"))
-        else:
-            self.server.broadcast(osc.PlacedReply(id=clip.request_id, take=clip.take, where=where), job.owner.client)
 
 
 def _replies(job: jobs.Job[Order], event: jobs.JobEvent) -> tuple[osc.Reply, ...]:
@@ -366,18 +413,6 @@ def _replies(job: jobs.Job[Order], event: jobs.JobEvent) -> tuple[osc.Reply, ...
             return (osc.SupersededReply(id=request.id, by=by),)
         case jobs.JobFailed(error=error):
             return (osc.ErrorReply(id=request.id, code=error.code, message=str(error)),)
-
-
-def _clip_reply(clip: Clip, take: int) -> osc.ClipReply:
-    return osc.ClipReply(
-        id=clip.request_id,
-        take=take,
-        bars=clip.bars,
-        path=str(clip.path),
-        sample_rate_hz=clip.sample_rate_hz,
-        seconds=clip.seconds,
-        tempo=clip.tempo,
-    )
 
 
 async def _first_of(stop: asyncio.Event, warming: asyncio.Task[None]) -> None:

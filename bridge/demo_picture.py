@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from bridge.errors import DiskError
 from bridge.receipt_schema import Receipt, receipt_from_json
 from midi.chords import parse_chord
-from midi.time import Beats, TempoMap
+from midi.time import Beats
 from models.generator import Samples
 
 CEILING_HZ: Final = 10_000
@@ -50,10 +50,6 @@ def draw_picture(clip: Path, picture: Path) -> None:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise DiskError(f"The picture {picture} cannot be written: {error.strerror}.") from None
-
-
-def _tempo_map(receipt: Receipt) -> TempoMap:
-    return TempoMap(tempos=receipt.tempo, meters=receipt.meter)
 
 
 def _title(receipt: Receipt) -> str:
@@ -87,7 +83,7 @@ def _chords(lane: Axes, receipt: Receipt) -> None:
 
 def _drums(lane: Axes, receipt: Receipt) -> None:
     _label(lane, "asked:\ndrums")
-    tempo_map = _tempo_map(receipt)
+    tempo_map = receipt.tempo_map
     voices = sorted({hit.voice for hit in receipt.drums}, reverse=True)
     for hit in receipt.drums:
         at = tempo_map.seconds_between(receipt.start, hit.at)
@@ -123,7 +119,7 @@ def _spectrogram(lane: Axes, samples: Samples, receipt: Receipt) -> None:
 
 
 def _bars(lanes: Sequence[Axes], receipt: Receipt) -> None:
-    tempo_map = _tempo_map(receipt)
+    tempo_map = receipt.tempo_map
     end = tempo_map.advance_bars(receipt.start, receipt.bars)
     lines = tempo_map.bar_lines(receipt.start, Beats(end))
     seconds = [tempo_map.seconds_between(receipt.start, line) for line in lines]

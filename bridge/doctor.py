@@ -24,6 +24,7 @@ _MARKS: Final[dict[Status, str]] = {"ok": "ok     ", "missing": "missing", "wron
 
 EXTRAS: Final[dict[str, str]] = {
     "live": "live MIDI and audio output: pip install 'sideman[live]'",
+    "link": "tempo and start shared over Ableton Link, a library under the GPL: pip install 'sideman[link]'",
     "demucs": "drums isolated from a mix: pip install 'sideman[demucs]'",
     "encodec": "EnCodec's own files (.ecdc): pip install 'sideman[encodec]'",
 }

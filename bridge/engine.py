@@ -17,7 +17,7 @@ from typing import Final, Generic, TypeVar
 
 from bridge.engine_client import EngineRunner, TakeAudio
 from bridge.errors import Cancelled, QueueFull, RequestError, SidemanError
-from bridge.requests import GenerationRequest
+from bridge.requests import GenerationRequest, TakeScored
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class JobFailed:
 
 JobEvent = Accepted | Progress | Done | WasCancelled | Superseded | JobFailed
 Notify = Callable[[Job[OwnerT], JobEvent], None]
-Deliver = Callable[[Job[OwnerT], TakeAudio], Awaitable[None]]
+Deliver = Callable[[Job[OwnerT], TakeAudio | TakeScored], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -192,7 +192,7 @@ class JobQueue(Generic[OwnerT]):
                 async for take in takes:
                     if not job.stopping:
                         await self.deliver(job, take)
-                        job.clips += 1
+                        job.clips += isinstance(take, TakeAudio)
         except Cancelled:
             return WasCancelled()
         except SidemanError as error:

@@ -26,12 +26,14 @@ from bridge.requests import (
     Failed,
     Finished,
     GenerationRequest,
+    Message,
     Progressed,
     Ready,
     Run,
     Stop,
     Stopped,
     TakeMade,
+    TakeScored,
     line_of,
 )
 from bridge.shared_audio import read_shared, shared_folder
@@ -42,7 +44,8 @@ log = logging.getLogger(__name__)
 CHANNELS: Final = 2
 LINE_LIMIT: Final = 1 << 20
 STOP_GRACE_S: Final = 5.0
-"""A process that was told to stop a request and has not after this long is killed."""
+"""A process that was told to stop a request and has not after this long is killed; one with long steps has longer."""
+LONGEST_GRACE_S: Final = 120.0
 EXIT_GRACE_S: Final = 2.0
 START_LIMIT_S: Final = 120.0
 _ALLOCATION: Final = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
@@ -51,7 +54,22 @@ _ALLOCATION: Final = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRE
 Without it every array comes in fresh pages and goes back at once. Other C libraries pay no attention.
 """
 
-Message = Ready | Progressed | TakeMade | Finished | Stopped | Failed
+
+@dataclass(slots=True)
+class Pace:
+    """How long a process works between two words; it hears a stop only then. Times are monotonic seconds."""
+
+    last: float
+    longest_s: float = 0.0
+
+    def heard(self, now: float) -> None:
+        """It said something."""
+        self.longest_s = max(self.longest_s, now - self.last)
+        self.last = now
+
+    def grace_s(self, now: float) -> float:
+        """How long to wait for it to stop: twice its longest silence, this one included, within limits."""
+        return min(LONGEST_GRACE_S, max(STOP_GRACE_S, 2.0 * max(self.longest_s, now - self.last)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,7 +128,9 @@ class _Child:
 class EngineRunner(Protocol):
     """What the job queue needs of an engine."""
 
-    def run(self, request: GenerationRequest, on_progress: Callable[[float], None]) -> AsyncGenerator[TakeAudio, None]:
+    def run(
+        self, request: GenerationRequest, on_progress: Callable[[float], None]
+    ) -> AsyncGenerator[TakeAudio | TakeScored, None]:
         """The takes of a request as they are made. Raises ``SidemanError`` when it fails or is stopped."""
         ...
 
@@ -129,6 +149,7 @@ class EngineClient:
         self._starting: asyncio.Task[None] | None = None
         self._running: str | None = None
         self._sent = False
+        self._pace = Pace(0.0)
         self._stop_asked = asyncio.Event()
         self._killer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -137,6 +158,12 @@ class EngineClient:
     def pid(self) -> int | None:
         """Process id of the engine while it lives."""
         return self._child.process.pid if self._child and self._child.alive else None
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether there is a process that is loaded and warm."""
+        starting = self._starting is not None and not self._starting.done()
+        return not starting and self._child is not None and self._child.alive
 
     async def start(self) -> None:
         """Have a process that is loaded and warm. All that ask while one starts share its fate.
@@ -178,8 +205,8 @@ class EngineClient:
 
     async def run(
         self, request: GenerationRequest, on_progress: Callable[[float], None]
-    ) -> AsyncGenerator[TakeAudio, None]:
-        """The takes of a request as they are made.
+    ) -> AsyncGenerator[TakeAudio | TakeScored, None]:
+        """The takes of a request as they are made, and the score of each once it is measured.
 
         ``on_progress`` is told the share that is done. Raises ``EngineCrashed``, ``Cancelled`` after
         ``stop``, ``GeneratorError`` when the engine failed.
@@ -194,6 +221,9 @@ class EngineClient:
                 await self._start_unless_stopped(request.id)
                 first = await self._first_answer(Run(request=request, audio=paths), known)
                 async for made in self._takes(request.id, first, on_progress):
+                    if isinstance(made, TakeScored):
+                        yield made
+                        continue
                     audio = await asyncio.to_thread(read_shared, paths[made.take], request.window.frames, CHANNELS)
                     yield TakeAudio(facts=made, samples=audio)
             ended = True
@@ -227,6 +257,7 @@ class EngineClient:
         if self._stop_asked.is_set():
             raise Cancelled(f"The request {run.request.id} was cancelled.")
         self._sent = True
+        self._pace = Pace(asyncio.get_running_loop().time())
         await self._send(line)
 
     async def _first_answer(self, run: Run, known: _Child | None) -> Message:
@@ -251,18 +282,19 @@ class EngineClient:
         while self._child:
             message = await self._receive(self._child, self._stall_s)
             if not isinstance(message, Ready) and message.id == request_id:
+                self._pace.heard(asyncio.get_running_loop().time())
                 return message
         raise EngineCrashed("The engine process is gone; the next request starts it again.")
 
     async def _takes(
         self, request_id: str, message: Message, on_progress: Callable[[float], None]
-    ) -> AsyncGenerator[TakeMade, None]:
-        """The takes of a request, from what the engine said first on."""
+    ) -> AsyncGenerator[TakeMade | TakeScored, None]:
+        """The takes of a request and their scores, from what the engine said first on."""
         while True:
             match message:
                 case Progressed(share=share):
                     on_progress(share)
-                case TakeMade():
+                case TakeMade() | TakeScored():
                     yield message
                 case Finished():
                     return
@@ -282,7 +314,8 @@ class EngineClient:
         if self._child and self._child.alive:
             self._child.requests.write(line_of(Stop(id=request_id)))
         if self._killer is None:
-            self._killer = asyncio.get_running_loop().call_later(STOP_GRACE_S, self._kill)
+            loop = asyncio.get_running_loop()
+            self._killer = loop.call_later(self._pace.grace_s(loop.time()), self._kill)
 
     async def _abandon(self, request_id: str) -> None:
         """Stop a request that nobody waits for any more, and hear it out."""
@@ -382,14 +415,15 @@ def engine_command(
     soundfont: Path | None = None,
     kit: Path | None = None,
     models: Mapping[str, Path] | None = None,
+    codecs: Path | None = None,
     device: str = "auto",
 ) -> tuple[str, ...]:
     """The command line of an engine process; ``-P`` keeps the current folder out of its imports.
 
-    ``models`` are converted models by engine.
+    ``models`` are converted models by engine, ``codecs`` the folder with what drum tracks are decoded by.
     """
     command = [sys.executable, "-P", "-m", "bridge.engine_process", "--engine", name, "--device", device]
-    for option, path in (("--soundfont", soundfont), ("--kit", kit)):
+    for option, path in (("--soundfont", soundfont), ("--kit", kit), ("--codecs", codecs)):
         if path:
             command += [option, str(path)]
     for engine, path in (models or {}).items():

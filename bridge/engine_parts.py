@@ -53,6 +53,7 @@ def model_settings(engine: str, config: Config, settings: Iterable[tuple[str, st
             model=_described(card),
             licence=card.licence,
             segment_s=card.segment_s,
+            frame_rate_hz=card.frame_rate_hz,
             melody=card.melody,
             all_weight=jasco.all_weight,
             text_weight=jasco.text_weight,

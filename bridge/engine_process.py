@@ -20,7 +20,7 @@ from typing import BinaryIO, Final
 from pydantic import BaseModel, ValidationError
 
 from bridge.errors import Cancelled, ModelError, SidemanError
-from bridge.making import Engine, EngineOptions, facts_of, make_takes, open_engine
+from bridge.making import Engine, EngineOptions, Made, best_take, facts_of, make_takes, open_engine, score_take
 from bridge.requests import (
     TO_ENGINE,
     Failed,
@@ -31,10 +31,14 @@ from bridge.requests import (
     Run,
     Stop,
     Stopped,
+    TakeMade,
+    TakeScored,
     line_of,
 )
 from bridge.shared_audio import write_shared
 
+NICENESS: Final = 10
+"""An engine gives way to the daemon, and to the DAW beside it, where cores are short."""
 PROGRESS_INTERVAL_S: Final = 0.05
 """Progress is not sent more often than this."""
 
@@ -109,9 +113,13 @@ class Worker:
                 report=_throttled(lambda share: self._send(Progressed(id=request.id, share=share))),
                 cancelled=lambda: self._inbox.is_stopped(request.id),
             )
-            for take, (made, path) in enumerate(zip(takes, run.audio, strict=True)):
-                write_shared(path, made.mastered.samples)
-                self._send(facts_of(request, take, made))
+            if request.best:
+                self._deliver_best(run, takes)
+            else:
+                for take, made in enumerate(takes):
+                    self._deliver(run, facts_of(request, take, made), made)
+                    if score := score_take(made, request):
+                        self._send(TakeScored(id=request.id, take=take, score=score))
         except Cancelled:
             return Stopped(id=request.id)
         except SidemanError as error:
@@ -121,6 +129,18 @@ class Worker:
                 id=request.id, code="engine_failed", message="The engine ran out of memory: ask for fewer bars."
             )
         return Finished(id=request.id)
+
+    def _deliver(self, run: Run, facts: TakeMade, made: Made) -> None:
+        write_shared(run.audio[facts.take], made.mastered.samples)
+        self._send(facts)
+
+    def _deliver_best(self, run: Run, takes: Iterator[Made]) -> None:
+        """Make all takes, and hand over the one with the best total alone."""
+        best = best_take(takes, run.request)
+        facts = facts_of(run.request, best.take, best.made).model_copy(update={"best_of": best.totals})
+        self._deliver(run, facts, best.made)
+        if best.score:
+            self._send(TakeScored(id=run.request.id, take=best.take, score=best.score))
 
     def _engine_for(self, request: GenerationRequest) -> Engine:
         """The engine of a request. Raises ``ModelError`` when the request means other weights than those loaded."""
@@ -160,9 +180,12 @@ def main() -> int:
     parser.add_argument("--soundfont", type=Path)
     parser.add_argument("--jasco", type=Path)
     parser.add_argument("--kit", type=Path)
+    parser.add_argument("--codecs", type=Path)
     parser.add_argument("--magnet", type=Path)
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
     output = _private_output()
     lock = threading.Lock()
 
@@ -174,7 +197,13 @@ def main() -> int:
     try:
         models = {name: path for name, path in (("jasco", options.jasco), ("magnet", options.magnet)) if path}
         engines = Engines(
-            EngineOptions(soundfont=options.soundfont, models=models, device=options.device, kit=options.kit)
+            EngineOptions(
+                soundfont=options.soundfont,
+                models=models,
+                device=options.device,
+                kit=options.kit,
+                codecs=options.codecs,
+            )
         )
         engines[options.engine]
     except SidemanError as error:

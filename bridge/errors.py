@@ -19,6 +19,7 @@
     │   └── DawTaken                                            daw_taken
     ├── InstallError                    bridge/install.py       install
     ├── ConfigError                     bridge/errors.py        bad_config
+    ├── LinkUnavailable                                         link_unavailable
     ├── StartError                                              cannot_start
     ├── ClipError                                               clip
     │   └── DiskError                                           disk
@@ -32,7 +33,8 @@
     │   ├── ClipTooShort                bridge/conditioning.py  out_of_range
     │   ├── NoSuchRequest               bridge/engine.py        no_such_request
     │   ├── IdInUse                                             id_in_use
-    │   └── UnknownAddress              bridge/daemon.py        unknown_address
+    │   ├── NotLeading                  bridge/daemon.py        not_leading
+    │   └── UnknownAddress                                      unknown_address
     ├── EngineCrashed                   bridge/errors.py        engine_crashed
     ├── MessageError                    bridge/osc_errors.py    malformed
     │   ├── WrongTypes                                          wrong_types
@@ -94,6 +96,12 @@ class ConfigError(SidemanError):
     """The configuration cannot be used; the message lists every mistake at once."""
 
     code = "bad_config"
+
+
+class LinkUnavailable(SidemanError):
+    """Ableton Link was asked for and cannot be had."""
+
+    code = "link_unavailable"
 
 
 class StartError(SidemanError):

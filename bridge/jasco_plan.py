@@ -1,24 +1,27 @@
 """From the chart of a window to JASCO's controls. Pure; every substitution is told.
 
-JASCO hears chords from a vocabulary of its own, a melody in a range of its own, and ten seconds at a time.
+JASCO hears chords from a vocabulary of its own, a melody in a range of its own, and ten seconds at a time; a longer
+clip is made in windows.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from bridge.captions import DEFAULT_CAPTION
-from bridge.errors import ClipTooLong
 from bridge.jasco_labels import label_of
 from bridge.notices import Chart, Notice
 from bridge.requests import Window
+from bridge.windows import Cuts, ModelWindow, cuts_of, half_a_bar_s, plan_windows, windows_told
 from midi.chords import ChordSpan, chord_label
+from midi.events import DrumTrack
 from midi.melody import Note
 from midi.time import Beats, TempoMap
-from models.generator import SAME_TIME_S, JascoControls, TimedHit, TimedPitch
+from models.generator import SAME_TIME_S, JascoControls, PlannedWindow, TimedHit, TimedPitch
 
 LOWEST_PITCH: Final = 43
 HIGHEST_PITCH: Final = 95
@@ -29,11 +32,15 @@ TIME_DIGITS: Final = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JascoSettings:
-    """The model that plays, and how: its window and whether it takes a melody, guidance, and the solver's preset."""
+    """The model that plays, and how: its window, whether it takes a melody, guidance, and the solver's preset.
+
+    ``frame_rate_hz`` is that of its latents, which windows begin on.
+    """
 
     model: str
     licence: str
     segment_s: float
+    frame_rate_hz: float
     melody: bool
     all_weight: float
     text_weight: float
@@ -42,25 +49,31 @@ class JascoSettings:
 
 
 def jasco_controls(
-    chart: Chart, window: Window, tempo_map: TempoMap, settings: JascoSettings, *, prompt: str, seed: int
+    chart: Chart,
+    window: Window,
+    tempo_map: TempoMap,
+    settings: JascoSettings,
+    *,
+    prompt: str,
+    drum_track: DrumTrack | None = None,
+    seed: int,
 ) -> tuple[JascoControls, tuple[Notice, ...]]:
-    """The controls of one take, and what was substituted. Raises ``ClipTooLong`` for more than the model's window."""
-    if window.seconds > settings.segment_s + SAME_TIME_S:
-        raise ClipTooLong(
-            f"JASCO plays {settings.segment_s:g} seconds at a time, and {window.bars} bars last {window.seconds:.1f} "
-            "here: ask for fewer bars, or play them with the engine sketch."
-        )
+    """The controls of one take, and what was substituted."""
 
+    @functools.cache  # many voices strike on one beat
     def seconds(beat: Beats) -> float:
         return tempo_map.seconds_between(window.start, beat)
 
     melody, melody_notices = _melody(chart.melody, settings)
+    windows, windows_notices = _windows(window, tempo_map, settings)
     controls = JascoControls(
         description=prompt,
         chords=tuple(
             (round(seconds(span.start), TIME_DIGITS), label_of(span.chord).label) for span in _changes(chart.chords)
         ),
         drums=tuple(TimedHit(at_s=seconds(hit.at), voice=hit.voice, velocity=hit.velocity) for hit in chart.drums),
+        drum_track=drum_track.path if drum_track else None,
+        separate_drums=drum_track is not None and drum_track.separate,
         melody=tuple(
             TimedPitch(start_s=seconds(note.at), end_s=seconds(Beats(note.at + note.length)), pitch=note.pitch)
             for note in melody
@@ -69,9 +82,23 @@ def jasco_controls(
         all_weight=settings.all_weight,
         text_weight=settings.text_weight,
         solver=settings.solver,
+        windows=windows,
         seed=seed,
     )
-    return controls, (*_substitutions(chart.chords), *melody_notices)
+    return controls, (*_substitutions(chart.chords), *melody_notices, *windows_notices)
+
+
+def _windows(
+    window: Window, tempo_map: TempoMap, settings: JascoSettings
+) -> tuple[tuple[PlannedWindow, ...], tuple[Notice, ...]]:
+    """The windows of a clip; where there are several, where they meet is told."""
+    model = ModelWindow(seconds=settings.segment_s, frame_rate_hz=settings.frame_rate_hz)
+    lead_s = half_a_bar_s(window, tempo_map)
+    if window.seconds <= settings.segment_s + SAME_TIME_S:
+        return plan_windows(window.seconds, Cuts(bar_lines=(), beats=()), model, lead_s=lead_s), ()
+    cuts = cuts_of(window, tempo_map)
+    windows = plan_windows(window.seconds, cuts, model, lead_s=lead_s)
+    return windows, (Notice(code="windows", message=f"JASCO {windows_told(windows, cuts, model)}"),)
 
 
 def _changes(spans: Sequence[ChordSpan]) -> Iterator[ChordSpan]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import functools
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -21,12 +21,13 @@ from bridge.fit_attempts import made_takes
 from bridge.fit_record import FitRecord
 from bridge.mastering import Mastered, MasterSettings, master
 from bridge.requests import GenerationRequest, TakeMade
+from bridge.score_record import Score
 from midi.chords import ChordSpan
 from midi.drums import DrumHit
 from midi.keys import Key, tonic_chord
 from midi.time import Beats, Bpm, TempoMap
 from models.drum_audio import read_drums
-from models.generator import CancelCheck, Generator, Progress, SketchChart
+from models.generator import CancelCheck, Generator, JascoControls, Progress, Samples, SketchChart
 from models.sketch import SketchEngine
 
 Engine = Generator[Any]
@@ -53,9 +54,6 @@ class EngineOptions:
     device: str = "auto"
     kit: Path | None = None
     """What a model hears its drums with, in the place of the soundfont."""
-    drum_track: Path | None = None
-    """Audio that a model hears as its drums in the place of the chart's."""
-    separate_drums: bool = False
     codecs: Path | None = None
     """The folder with what drum tracks in EnCodec's own format are decoded by."""
 
@@ -68,6 +66,10 @@ class Made:
     seed: int
     seconds_spent: float
     windows_s: tuple[tuple[float, float], ...] = ()
+    joins_db: tuple[float, ...] = ()
+    """The change of level where two windows meet."""
+    computed_on: str = "cpu"
+    """The device and the precision."""
     notices: tuple[str, ...] = ()
     """What the engine has to tell of it."""
     tempo_fit: FitRecord | None = None
@@ -94,15 +96,14 @@ def _open_jasco(options: EngineOptions) -> Engine:
     model = _model_of("jasco", options)
     from models.jasco_engine import JascoEngine  # noqa: PLC0415  torch is loaded for engines that need it
 
-    if options.drum_track:
-        track, separate, codecs = options.drum_track, options.separate_drums, options.codecs
-        return JascoEngine(
-            model,
-            device=options.device,
-            render_drums=lambda controls, rate: read_drums(track, rate, separate=separate, codecs=codecs),
-        )
     drums = DrumRenderer(options.soundfont, options.kit)
-    return JascoEngine(model, device=options.device, render_drums=lambda controls, rate: drums(controls.drums, rate))
+
+    def render_drums(controls: JascoControls, rate: int) -> Samples | None:
+        if controls.drum_track is None:
+            return drums(controls.drums, rate)
+        return read_drums(controls.drum_track, rate, separate=controls.separate_drums, codecs=options.codecs)
+
+    return JascoEngine(model, device=options.device, render_drums=render_drums)
 
 
 def _open_magnet(options: EngineOptions) -> Engine:
@@ -164,10 +165,49 @@ def make_takes(
             seed=take.seed,
             seconds_spent=now - began,
             windows_s=waveform.windows_s,
+            joins_db=waveform.joins_db,
+            computed_on=waveform.computed_on,
             notices=waveform.notices,
             tempo_fit=take.tempo_fit,
         )
         began = now
+
+
+def score_take(made: Made, request: GenerationRequest) -> Score | None:
+    """How near a take comes to what the request asked for; None where it is not to be measured."""
+    if request.asked is None:
+        return None
+    from bridge.adherence import score_of  # noqa: PLC0415  librosa is loaded when something is measured
+
+    return score_of(made.mastered.samples, request.window.sample_rate_hz, request.asked)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BestTake:
+    """The take of a request that comes nearest to the chart, its score, and the totals of all takes."""
+
+    take: int
+    made: Made
+    score: Score | None
+    totals: tuple[float | None, ...]
+
+
+def best_take(takes: Iterable[Made], request: GenerationRequest) -> BestTake:
+    """The best of some takes by the total of their scores; of equal ones, and of those without a total, the first.
+
+    There is one take at least; no more than two are held at a time.
+    """
+    numbered = enumerate(takes)
+    take, made = next(numbered)
+    score = score_take(made, request)
+    best = BestTake(take=take, made=made, score=score, totals=())
+    totals = [score.total if score else None]
+    for take, made in numbered:
+        score = score_take(made, request)
+        totals.append(score.total if score else None)
+        if (totals[-1] or 0.0) > (totals[best.take] or 0.0):
+            best = BestTake(take=take, made=made, score=score, totals=())
+    return replace(best, totals=tuple(totals))
 
 
 def facts_of(request: GenerationRequest, take: int, made: Made) -> TakeMade:
@@ -183,6 +223,8 @@ def facts_of(request: GenerationRequest, take: int, made: Made) -> TakeMade:
         limited_db=mastered.limited_db,
         folded_s=mastered.folded_s,
         windows_s=made.windows_s,
+        joins_db=made.joins_db,
+        computed_on=made.computed_on,
         notices=mastered.notices,
         engine_notices=made.notices,
         tempo_fit=made.tempo_fit,

@@ -82,7 +82,8 @@ def model_lines(store: Path) -> Iterator[str]:
     """The known models and those on this machine, one line each."""
     here = {path.name: card for path, card in stored_models(store)}
     for release in RELEASES.values():
-        state = "on this machine" if release.name in here else f"sideman models pull {release.name}"
+        first = " (accept its licence on the Hub first)" if release.gated else ""
+        state = "on this machine" if release.name in here else f"sideman models pull {release.name}{first}"
         yield f"{release.name:20} {release.summary:38} {release.licence:14} {state}"
     for name, codec in ECDC_CODECS.items():
         there = (codec_folder(store) / codec.weights).is_file()

@@ -17,14 +17,15 @@ from bridge.config import Config
 from bridge.engine_parts import model_folders, model_settings, sound_source
 from bridge.engines import JASCO, MAGNET
 from bridge.errors import ClipError, NothingToPlay, RequestError
-from bridge.making import EngineOptions, facts_of, make_takes, open_engine
+from bridge.making import Engine, EngineOptions, Made, best_take, facts_of, make_takes, open_engine, score_take
 from bridge.model_store import codec_folder
 from bridge.notices import Notice
+from bridge.requests import GenerationRequest, TakeMade
+from bridge.score_record import Score
 from bridge.session import SessionState
 from midi.charts import ChordChart, DrumChart, MelodyChart
-from midi.events import AudioRegion
+from midi.events import AudioRegion, DrumTrack
 from midi.files import Song, read_song
-from models.checksums import sha256_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,8 @@ class RenderOptions:
     start_bar: int = 1
     seed: int = 0
     takes: int = 1
+    best: bool = False
+    """Of the takes, the one that comes nearest to the chart alone is kept."""
     prompt: str = ""
     drum_track: Path | None = None
     """Drums as audio, for an engine that hears them; ``separate_drums`` isolates them from a mix."""
@@ -50,12 +53,19 @@ class Rendered:
     """The clips, and everything that was substituted or assumed."""
 
     clips: tuple[Clip, ...]
+    scores: tuple[Score | None, ...]
     notices: tuple[Notice, ...]
 
     def view(self) -> dict[str, object]:
         """The result as JSON values."""
         clips = [
-            {**asdict(clip), "path": str(clip.path), "receipt_path": str(clip.receipt_path)} for clip in self.clips
+            {
+                **asdict(clip),
+                "path": str(clip.path),
+                "receipt_path": str(clip.receipt_path),
+                "score": None if score is None else {**asdict(score), "tempo": score.tempo, "total": score.total},
+            }
+            for clip, score in zip(self.clips, self.scores, strict=True)
         ]
         return {"clips": clips, "notices": [asdict(notice) for notice in self.notices]}
 
@@ -84,8 +94,10 @@ def state_of_song(song: Song, options: RenderOptions, engine: str) -> SessionSta
         engine=engine,
         bars=options.bars or length - options.start_bar + 1,
         takes=options.takes,
+        best=options.best,
         seed=options.seed,
         given=options.given,
+        drum_track=DrumTrack(path=options.drum_track, separate=options.separate_drums) if options.drum_track else None,
     )
 
 
@@ -110,11 +122,11 @@ def render(options: RenderOptions, config: Config, report: Callable[[float], Non
         seed=options.seed,
         audio=config.clips.audio,
         model=model_settings(state.engine, config),
+        score=config.clips.score,
     )
     notices = (
         *(Notice(code="midi_file", message=text) for text in song.notices),
         *planned.notices,
-        *_drum_track(options),
     )
     folder = ClipFolder(options.out)
     folder.prepare()
@@ -126,17 +138,14 @@ def render(options: RenderOptions, config: Config, report: Callable[[float], Non
             models=model_folders(config),
             kit=config.jasco.kit,
             device=settings.device,
-            drum_track=options.drum_track,
-            separate_drums=options.separate_drums,
             codecs=codec_folder(settings.models),
         ),
     )
     request, soundfont = planned.request, sound_source(settings.name, config)
-    drum_track = _described_track(options)
     clips: list[Clip] = []
+    scores: list[Score | None] = []
     told: list[Notice] = []
-    for take, made in enumerate(make_takes(engine, request, report=report, cancelled=lambda: False)):
-        facts = facts_of(request, take, made)
+    for facts, made, score in _scored_takes(engine, request, report):
         told += take_notices(facts)
         receipt = receipt_for(
             request,
@@ -146,27 +155,26 @@ def render(options: RenderOptions, config: Config, report: Callable[[float], Non
             notices,
             soundfont=soundfont,
             created_at=datetime.now(UTC),
-            drum_track=drum_track,
+            score=score,
         )
         tags = loop_tags(request.window, state.key)
         clips.append(folder.write(made.mastered.samples, tags=tags, receipt=receipt))
+        scores.append(score)
     report(1.0)
-    return Rendered(clips=tuple(clips), notices=(*notices, *told))
+    return Rendered(clips=tuple(clips), scores=tuple(scores), notices=(*notices, *told))
 
 
-def _drum_track(options: RenderOptions) -> Iterator[Notice]:
-    if options.drum_track:
-        how = ", isolated from a mix by Demucs" if options.separate_drums else ""
-        text = f"The model heard the drums of {options.drum_track.name}{how}, and not those of the chart."
-        yield Notice(code="drum_track", message=text)
-
-
-def _described_track(options: RenderOptions) -> str | None:
-    """The drum track for the receipt: its name, checksum, and whether its drums were isolated."""
-    if options.drum_track is None:
-        return None
-    how = ", its drums isolated by Demucs" if options.separate_drums else ""
-    return f"{options.drum_track.name} (SHA-256 {sha256_of(options.drum_track)}){how}"
+def _scored_takes(
+    engine: Engine, request: GenerationRequest, report: Callable[[float], None]
+) -> Iterator[tuple[TakeMade, Made, Score | None]]:
+    """Each take with its facts and its score; of all, the best alone where that is wanted."""
+    takes = make_takes(engine, request, report=report, cancelled=lambda: False)
+    if request.best:
+        best = best_take(takes, request)
+        yield facts_of(request, best.take, best.made).model_copy(update={"best_of": best.totals}), best.made, best.score
+        return
+    for take, made in enumerate(takes):
+        yield facts_of(request, take, made), made, score_take(made, request)
 
 
 def _id_of(file: Path) -> str:

@@ -34,6 +34,8 @@ NUMBER_TAGS: Final = INTEGER_TAGS | FLOAT_TAGS
 
 Value = float | int | str | bytes | bool | None
 """What an argument carries."""
+MAX_BEAT: Final = 1e7
+"""The last song position that a message can name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ A command is an event of the session (``midi/events.py``) or one of the values h
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 from bridge.osc_arguments import Value
 from bridge.osc_errors import OutOfRange
@@ -132,14 +132,47 @@ DawCommand = DawHere | DawLeaves | PlaceDone | PlaceFailed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UseDrumTrack:
+    """Clips are to hear the drums of a file. Where the file lies is judged by the daemon."""
+
+    path: str
+    separate: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextTake:
+    """Make the last clip again, from the next seeds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepTake:
+    """A take is to be kept: one of a request, or the last that was made."""
+
+    id: str | None = None
+    take: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """A button was let go; nothing happens."""
 
 
 Command = (
-    ev.SessionEvent | GridPattern | ContinueClip | Infill | Ping | Subscribe | Unsubscribe | AskState | Release
-    | ChartCommand | DawCommand
-)  # fmt: skip
+    ev.SessionEvent
+    | GridPattern
+    | ContinueClip
+    | Infill
+    | UseDrumTrack
+    | NextTake
+    | KeepTake
+    | Ping
+    | Subscribe
+    | Unsubscribe
+    | AskState
+    | Release
+    | ChartCommand
+    | DawCommand
+)
 """Everything that the table's addresses become."""
 
 
@@ -215,11 +248,29 @@ def continue_clip(clip_id: str, take: int = 0) -> ContinueClip:
     return ContinueClip(id=clip_id, take=take)
 
 
+def trigger(mode: str, bars: int = 0) -> ev.SetTrigger:
+    """When clips are made. Raises ``OutOfRange`` for a mode that does not exist."""
+    known = next((one for one in get_args(ev.TriggerMode) if one == mode), None)
+    if known is None:
+        raise OutOfRange(f"There is no trigger {mode[:40]!r}: use {', '.join(get_args(ev.TriggerMode))}.")
+    return ev.SetTrigger(mode=known, bars=bars)
+
+
+def keep_take(clip_id: str | None = None, take: int = 0) -> KeepTake:
+    """Keep a take of a request, or the last one made where none is named."""
+    return KeepTake(id=clip_id, take=take)
+
+
 def infill(path: str, start: float, end: float) -> Infill:
     """Keep the audio of a file but for some beats. Raises ``OutOfRange`` for beats that go backwards."""
     if start >= end:
         raise OutOfRange(f"the beats to be made anew go from {start:g} to {end:g}, which is nothing.")
     return Infill(path=path, start=start, end=end)
+
+
+def drum_track(path: str | None = None, separate: int = 0) -> UseDrumTrack | ev.SetDrumTrack:
+    """Hear the drums of a file; the chart's where none is named."""
+    return ev.SetDrumTrack(track=None) if path is None else UseDrumTrack(path=path, separate=bool(separate))
 
 
 def note(pitch: int, beat: float, length: float, velocity: int = DEFAULT_VELOCITY) -> ev.AddNote:

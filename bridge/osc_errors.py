@@ -75,6 +75,8 @@ ERROR_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "bad_meter": "The meter cannot be used.",
         "bad_midi_file": "A MIDI file cannot be read.",
         "midi_unavailable": "The system's MIDI, or one of its ports, cannot be used.",
+        "link_unavailable": "Ableton Link was asked for, and its package is not installed.",
+        "not_leading": "Another source leads tempo and position; OSC's are not followed.",
         "bad_config": "The configuration cannot be used.",
         "cannot_start": "A part of the daemon cannot start.",
         "bad_request": "The request cannot be taken on.",

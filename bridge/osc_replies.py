@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from bridge.osc_arguments import Argument, Real, Text, Whole
+from bridge.osc_arguments import MAX_BEAT, Argument, Real, Text, Whole
+from bridge.score_record import NOT_ASKED
 from midi.time import MAX_BPM, MIN_BPM
 
 MAX_MESSAGE_CHARACTERS: Final = 16384
@@ -34,6 +35,15 @@ class Accepted:
 
     id: str
     revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueReply:
+    """The clips of a request begin at a bar that the daemon has chosen."""
+
+    id: str
+    bar: int
+    beat: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +74,27 @@ class PlacedReply:
     id: str
     take: int
     where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreReply:
+    """How near a take comes to its chart; a part that was not asked for is ``NOT_ASKED``."""
+
+    id: str
+    take: int
+    chords: float
+    drums: float
+    tempo: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptReply:
+    """A take is kept."""
+
+    id: str
+    take: int
+    path: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +172,8 @@ class PlaceRequest:
 
 
 Reply = (
-    Pong | Hosting | PlaceRequest | Subscribed | Accepted | ProgressReply | ClipReply | PlacedReply | DoneReply
-    | CancelledReply | SupersededReply | NoticeReply | ErrorReply | StateReply
+    Pong | Hosting | PlaceRequest | Subscribed | Accepted | DueReply | ProgressReply | ClipReply | PlacedReply
+    | ScoreReply | KeptReply | DoneReply | CancelledReply | SupersededReply | NoticeReply | ErrorReply | StateReply
 )  # fmt: skip
 """Everything that the daemon sends."""
 
@@ -192,6 +223,17 @@ _ROWS: Final = (
         type=Accepted,
         arguments=(_ID, Whole(name="revision", meaning="the session's revision that the clip is made from", low=0)),
         meaning="The request waits for its turn. It ends in exactly one of `done`, `cancelled`, `superseded`, `error`.",
+    ),
+    ReplyRow(
+        address="/sideman/due",
+        type=DueReply,
+        arguments=(
+            _ID,
+            Whole(name="bar", meaning="the bar that the clip is for, from 1", low=1),
+            Real(name="beat", meaning="where that bar begins", unit="beats", low=0, high=MAX_BEAT),
+        ),
+        meaning="The clips of a request that a trigger has begun, or `/sideman/generate/next`, begin at this bar. "
+        "Follows its `accepted`.",
     ),
     ReplyRow(
         address="/sideman/progress",
@@ -249,6 +291,26 @@ _ROWS: Final = (
         meaning="The DAW took the clip into the session.",
     ),
     ReplyRow(
+        address="/sideman/score",
+        type=ScoreReply,
+        arguments=(
+            _ID,
+            _TAKE,
+            Real(name="chords", meaning="share of the time with the chords asked for", low=NOT_ASKED, high=1),
+            Real(name="drums", meaning="F-measure of onsets against hits", low=NOT_ASKED, high=1),
+            Real(name="tempo", meaning="1 at the tempo asked for, 0 from 8 % beside it", low=NOT_ASKED, high=1),
+            Real(name="total", meaning="mean of what was asked for, melody included", low=NOT_ASKED, high=1),
+        ),
+        meaning="How near a take comes to its chart, from 0 to 1; -1 stands for what was not asked for. It follows the "
+        "clip. `docs/evaluation.md` says how it is measured.",
+    ),
+    ReplyRow(
+        address="/sideman/kept",
+        type=KeptReply,
+        arguments=(_ID, _TAKE, Text(name="path", meaning="absolute path of the WAV file", longest=4096)),
+        meaning="A take is kept: its receipt says so.",
+    ),
+    ReplyRow(
         address="/sideman/done",
         type=DoneReply,
         arguments=(_ID, Whole(name="clips", meaning="clips made", low=0)),
@@ -303,8 +365,14 @@ NOTICE_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "melody_ignored": "The model takes no melody; the clip is made without it.",
         "not_heard": "The engine does not hear something of the session: chords, drums or melody, or given audio.",
         "midi_file": "Something in a MIDI file was left out or assumed; receipts of `sideman render` have it.",
-        "drum_track": "A file of drums took the place of the chart's; receipts of `sideman render` have it.",
+        "drum_track": "A file of drums takes the place of the chart's.",
+        "windows": "The clip is longer than the model's window and is made in several; where they meet is said.",
         "tempo_fit": "How MAGNeT's audio was laid on the session's beats, or that it was not; the receipt has it too.",
+        "score": "The receipt of a clip could not be given its score.",
+        "time_source": "Who tells tempo and position, and who else would.",
+        "clock_lost": "The MIDI clock that leads has fallen silent, or is there again.",
+        "midi_port": "A MIDI port was opened, is missing or has vanished, or messages were dropped.",
+        "late": "No clip can be ready for a bar, and a later one is taken; or one was ready after its bar had begun.",
         "engine": "The engine made the clip in another way than planned, such as in single precision.",
         "mastering": "The clip could not be made as loud as it should be.",
         "left_out": "Notes or markers of a DAW's track mean no drum or no chord, and were left out.",

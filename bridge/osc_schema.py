@@ -14,7 +14,7 @@ from typing import Final
 from bridge import osc_commands as make
 from bridge.engines import ENGINES
 from bridge.neural_config import SETTINGS
-from bridge.osc_arguments import Argument, Real, Text, Whole
+from bridge.osc_arguments import MAX_BEAT, Argument, Real, Text, Whole
 from bridge.osc_commands import (
     AskState,
     Command,
@@ -22,9 +22,12 @@ from bridge.osc_commands import (
     Foreign,
     GridPattern,
     Infill,
+    KeepTake,
+    NextTake,
     Ping,
     Subscribe,
     Unsubscribe,
+    UseDrumTrack,
 )
 from bridge.osc_errors import ERROR_CODES
 from bridge.osc_replies import (
@@ -34,13 +37,16 @@ from bridge.osc_replies import (
     CancelledReply,
     ClipReply,
     DoneReply,
+    DueReply,
     ErrorReply,
+    KeptReply,
     NoticeReply,
     PlacedReply,
     Pong,
     ProgressReply,
     Reply,
     ReplyRow,
+    ScoreReply,
     StateReply,
     Subscribed,
     SupersededReply,
@@ -68,10 +74,14 @@ __all__ = [
     "CommandRow",
     "ContinueClip",
     "DoneReply",
+    "DueReply",
     "ErrorReply",
     "Foreign",
     "GridPattern",
     "Infill",
+    "KeepTake",
+    "KeptReply",
+    "NextTake",
     "NoticeReply",
     "Ping",
     "PlacedReply",
@@ -79,14 +89,15 @@ __all__ = [
     "ProgressReply",
     "Reply",
     "ReplyRow",
+    "ScoreReply",
     "StateReply",
     "Subscribe",
     "Subscribed",
     "SupersededReply",
     "Unsubscribe",
+    "UseDrumTrack",
 ]
 
-MAX_BEAT: Final = 1e7
 MAX_BAR: Final = 10_000_000
 MAX_LENGTH: Final = 1e4
 MAX_CLIP_BARS: Final = 512
@@ -160,6 +171,13 @@ _ID: Final = Text(
 )
 _SETTING: Final = Text(
     name="setting", meaning="its name", longest=MAX_NAME_CHARACTERS, taken=", ".join(f"`{name}`" for name in SETTINGS)
+)
+_TRIGGER: Final = Text(name="mode", meaning="`request`, `bars` or `chords`", longest=16)
+_AUDIO_PATH: Final = Text(
+    name="path",
+    meaning="an audio file",
+    longest=MAX_PATH_CHARACTERS,
+    taken="an absolute path, inside the clips folder or a folder of `clips.audio_folders`",
 )
 _SETTING_VALUE: Final = Text(
     name="value",
@@ -397,10 +415,22 @@ _ROWS: Final = (
         example=("36 0 110 38 1 96 36 2 110 38 3 96", "36 Kick 808; 38 Snare Tight", 4.0),
     ),
     CommandRow(
+        address="/sideman/drums/track",
+        forms=(
+            (),
+            (_AUDIO_PATH,),
+            (_AUDIO_PATH, Whole(name="isolate", meaning="1 isolates the drums from a mix, by Demucs", low=0, high=1)),
+        ),
+        build=make.drum_track,
+        meaning="The next clips hear the drums of a file, which begins at the clip's start, in the place of the "
+        "chart's. `jasco` does this. Without a path they hear the chart's again.",
+        example=("/music/drums.wav",),
+    ),
+    CommandRow(
         address="/sideman/drums/clear",
         forms=((),),
         build=ev.ClearDrums,
-        meaning="No drums: neither patterns nor strokes.",
+        meaning="No drums: neither patterns nor strokes nor a track.",
     ),
     CommandRow(
         address="/sideman/note",
@@ -450,8 +480,14 @@ _ROWS: Final = (
     ),
     CommandRow(
         address="/sideman/takes",
-        forms=((Whole(name="takes", meaning="variations of a request", low=1, high=MAX_TAKES),),),
-        build=lambda takes: ev.SetTakes(takes=takes),
+        forms=(
+            (Whole(name="takes", meaning="variations of a request", low=1, high=MAX_TAKES),),
+            (
+                Whole(name="takes", meaning="variations of a request", low=1, high=MAX_TAKES),
+                Whole(name="best", meaning="1 keeps the best alone, by its total score", low=0, high=1),
+            ),
+        ),
+        build=lambda takes, best=0: ev.SetTakes(takes=takes, best=bool(best)),
         meaning="How many variations one request makes.",
         example=(2,),
     ),
@@ -499,12 +535,7 @@ _ROWS: Final = (
         address="/sideman/infill",
         forms=(
             (
-                Text(
-                    name="path",
-                    meaning="an audio file",
-                    longest=MAX_PATH_CHARACTERS,
-                    taken="an absolute path, inside the clips folder or a folder of `clips.audio_folders`",
-                ),
+                _AUDIO_PATH,
                 Real(name="from", meaning="song position", unit="beats", low=0, high=MAX_BEAT),
                 Real(name="to", meaning="song position", unit="beats", low=0, high=MAX_BEAT),
             ),
@@ -526,6 +557,42 @@ _ROWS: Final = (
         build=lambda request_id=None: ev.RequestClip(id=request_id),
         meaning="Make a clip from the session as it is now. Without an id the daemon chooses one.",
         example=("verse-1",),
+    ),
+    CommandRow(
+        address="/sideman/generate/next",
+        forms=((), (_ID,)),
+        build=lambda request_id=None: ev.RequestClip(id=request_id, next_bar=True),
+        meaning="The same, for the next bar that the clip can be ready for; where the transport stands still, for the "
+        "first bar from there on. `/sideman/due` says which.",
+        example=("chorus-1",),
+    ),
+    CommandRow(
+        address="/sideman/trigger",
+        forms=(
+            (_TRIGGER,),
+            (
+                _TRIGGER,
+                Whole(name="bars", meaning="bars of each clip; 0 is the session's number", low=0, high=MAX_CLIP_BARS),
+            ),
+        ),
+        build=make.trigger,
+        meaning="When clips are made. `request`: when they are asked for. `bars`: every so many bars while the "
+        "transport runs, each ready before the bar that it is for. `chords`: when the chords have changed, for the "
+        "next bar that can be made.",
+        example=("bars", 4),
+    ),
+    CommandRow(
+        address="/sideman/next",
+        forms=((),),
+        build=NextTake,
+        meaning="Make the last clip again, as the session was then, from the next seeds.",
+    ),
+    CommandRow(
+        address="/sideman/keep",
+        forms=((), (_ID,), (_ID, Whole(name="take", meaning="the take", low=0, high=MAX_TAKES - 1))),
+        build=make.keep_take,
+        meaning="This take is kept: its receipt says so. Without an id it is the last one made.",
+        example=("verse-1", 0),
     ),
     CommandRow(
         address="/sideman/cancel",

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from bridge.notices import Notice
+from bridge.osc_commands import ChartCommand, ChordMarkers, ChordNotes, DrumNotes
 from bridge.osc_errors import OutOfRange, TooManyElements
 from midi.charts import SAME_PLACE, ChordChart, DrumChart
 from midi.chord_detect import chords_from_notes
@@ -19,6 +20,7 @@ from midi.chord_syntax import quoted
 from midi.chords import ChordChange, parse_chord
 from midi.drums import DrumHit, Voice, voice_of_note
 from midi.errors import ChordError, NotationError, VoiceError
+from midi.events import SetChordChart, SetDrumChart
 from midi.keys import Key
 from midi.melody import Note
 from midi.pads import voice_of_pad
@@ -170,3 +172,21 @@ def intervals_of(text: str) -> tuple[int, ...]:
     if not intervals or not all(0 <= interval < 24 for interval in intervals):
         raise NotationError(f"{quoted(text)} is not a scale in semitones from 0, such as 0 2 4 5 7 9 11.")
     return intervals
+
+
+def charted(
+    command: ChartCommand, tempo_map: TempoMap, key: Key | None
+) -> tuple[SetChordChart | SetDrumChart, tuple[Notice, ...]]:
+    """The chart that a DAW's tracks hold, under the session's time and key, and what was left out of it.
+
+    Raises ``SidemanError`` for a text that cannot be read.
+    """
+    match command:
+        case ChordNotes(text=text, length=length):
+            return SetChordChart(chart=chart_of_notes(text, length, tempo_map, key)), ()
+        case ChordMarkers(text=text):
+            chords, notices = chart_of_markers(text)
+            return SetChordChart(chart=chords), notices
+        case DrumNotes(text=text, pads=pads, length=length):
+            drums, notices = drums_of_notes(text, pads, length, tempo_map)
+            return SetDrumChart(chart=drums), notices

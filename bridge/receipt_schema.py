@@ -15,11 +15,12 @@ from pydantic import BeforeValidator, ConfigDict, PlainSerializer, TypeAdapter, 
 from bridge.errors import ClipError
 from bridge.fit_record import FitRecord
 from bridge.notices import Notice
+from bridge.score_record import Score
 from midi.drums import DrumHit
 from midi.errors import SidemanError
 from midi.keys import Key, parse_key
 from midi.melody import Note
-from midi.time import Beats, Bpm, MeterPoint, Seconds, TempoPoint
+from midi.time import Beats, Bpm, MeterPoint, Seconds, TempoMap, TempoPoint
 
 SCHEMA_VERSION: Final = 1
 """Raised when a field changes its meaning or goes away; new fields leave it as it is."""
@@ -76,10 +77,16 @@ class ChordSubstituted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioWindow:
-    """A stretch of the clip that the engine made in one go."""
+    """A stretch of the clip that the engine made in one go.
+
+    ``heard_s`` is how much it heard or made before that, which is not in this stretch; ``join_db`` how much the level
+    of its first second differs from that of the second before.
+    """
 
     start_s: Seconds
     duration_s: Seconds
+    heard_s: Seconds | None = None
+    join_db: float | None = None
 
 
 @with_config(ConfigDict(extra="ignore"))
@@ -129,6 +136,13 @@ class Receipt:
     windows: tuple[AudioWindow, ...] = ()
     tempo_fit: FitRecord | None = None
     """How a model's audio was laid on the session's beats, where it was to be."""
+    score: Score | None = None
+    """How near the clip comes to its chart; it is written when it was measured, a moment after the clip."""
+    total_score: float | None = None
+    kept: bool = False
+    """Whether the player said that this take is to be kept."""
+    best_of: tuple[float | None, ...] = ()
+    """The totals of all takes, where this is the best of them."""
     sample_rate_hz: int
     frames: int
     seconds: Seconds
@@ -139,10 +153,17 @@ class Receipt:
     folded_s: Seconds
     sha256: str = ""
     audio_sha256: str = ""
+    computed_on: str = "cpu"
+    """The device that the engine computed on, and the precision of a model."""
     versions: dict[str, str]
     seconds_spent: float
     created_at: str
     notices: tuple[Notice, ...] = ()
+
+    @property
+    def tempo_map(self) -> TempoMap:
+        """The song's tempo and meter."""
+        return TempoMap(tempos=self.tempo, meters=self.meter)
 
 
 _RECEIPT: Final[TypeAdapter[Receipt]] = TypeAdapter(Receipt)

@@ -31,6 +31,7 @@ from midi.chords import parse_chord
 from models.audio_files import as_mono, read_audio
 from models.batching import by_halves, choose_device, finite, precision_of, within_memory
 from models.card import Card
+from models.catalogue import Kind, find_release
 from models.checkpoints import load_jasco as read_jasco
 from models.checkpoints import load_magnet as read_magnet
 from models.drum_audio import read_drums
@@ -52,6 +53,7 @@ class Sound:
     """What a model made of one description: mono audio [frames, 1], and what it was made with.
 
     ``model`` and ``licence`` are those of the weights: the licence of Meta's does not allow commercial use.
+    ``notices`` are what was substituted or left out.
     """
 
     samples: Samples
@@ -60,6 +62,7 @@ class Sound:
     seed: int
     model: str
     licence: str
+    notices: tuple[str, ...] = ()
 
     def write(self, path: str | os.PathLike[str], *, loudness_lufs: float = LOUDNESS_LUFS) -> Path:
         """Write a 24-bit WAV file at a loudness, limited under -1 dBFS, whole or not at all. Raises ``ClipError``."""
@@ -92,7 +95,7 @@ def load_magnet(name: str = "magnet-small-10secs", *, device: str = "auto", stor
     """
     chosen = choose_device(device)
     with within_memory(chosen):
-        model, card = read_magnet(_folder(name, store), device=chosen, dtype=precision_of(chosen))
+        model, card = read_magnet(_folder(name, store, "magnet"), device=chosen, dtype=precision_of(chosen))
     return MagnetModel(model, card, chosen)
 
 
@@ -100,12 +103,16 @@ def load_jasco(name: str = "jasco-400M", *, device: str = "auto", store: Path | 
     """A JASCO, as ``load_magnet`` loads a MAGNeT. Raises ``ModelError``."""
     chosen = choose_device(device)
     with within_memory(chosen):
-        model, card = read_jasco(_folder(name, store), device=chosen, dtype=precision_of(chosen))
+        model, card = read_jasco(_folder(name, store, "jasco"), device=chosen, dtype=precision_of(chosen))
     return JascoModel(model, card, chosen)
 
 
-def _folder(name: str, store: Path | None) -> Path:
+def _folder(name: str, store: Path | None, kind: Kind) -> Path:
+    """Where a model lies, pulled where it must be. Raises ``ModelError`` for a release of another kind, unpulled."""
     store = store or default_store()
+    release = find_release(name)
+    if release and release.kind != kind:
+        raise ModelError(f"{name} is a model of the kind {release.kind}: load it with load_{release.kind}.")
     try:
         return find_model(name, store)
     except ModelError:
@@ -204,14 +211,22 @@ class JascoModel:
         """A sound for each description, as long as the model's window; the i-th is drawn from ``seed + i``.
 
         ``chords`` are symbols with the seconds at which they begin, such as ``("Am7", 0.0)``; one that the model does
-        not know is played as the nearest. ``drums`` is a file of drums alone. Raises ``ChordError``, ``ModelError``
-        and ``GeneratorError``.
+        not know is played as the nearest, and a melody is left out by a model that takes none: ``notices`` of the
+        sounds say so. ``drums`` is a file of drums alone. Raises ``ChordError``, ``ModelError`` and ``GeneratorError``.
         """
         if solver not in SOLVERS:
             raise ModelError(f"There is no solver {solver!r}; there are {', '.join(SOLVERS)}.")
         takes = _takes(descriptions, seed)
         config = self._model.config
-        labels = [(label_of(parse_chord(symbol)).label, start) for symbol, start in chords]
+        found = {symbol: label_of(parse_chord(symbol)) for symbol, _ in chords}
+        labels = [(found[symbol].label, start) for symbol, start in chords]
+        notices = [
+            f"{symbol} is played as {one.label}, the nearest chord that JASCO knows (distance {one.distance})."
+            for symbol, one in found.items()
+            if not one.exact
+        ]
+        if melody and not config.melody_dim:
+            notices.append(f"The model {self.card.name} takes no melody; the sound is made without it.")
         for label, start in labels:
             if not 0 <= start < config.segment_s:
                 raise ModelError(
@@ -242,7 +257,7 @@ class JascoModel:
         rows = by_halves(takes, make, report, self._device)
         with within_memory(self._device):
             audio = [self._model.decode(row[None]) for row in rows]
-        return _sounds(audio, takes, config.sample_rate_hz, self.card)
+        return _sounds(audio, takes, config.sample_rate_hz, self.card, tuple(notices))
 
 
 def _takes(descriptions: Sequence[str], seed: int) -> list[_Take]:
@@ -251,7 +266,9 @@ def _takes(descriptions: Sequence[str], seed: int) -> list[_Take]:
     return [_Take(description, seed + place) for place, description in enumerate(descriptions)]
 
 
-def _sounds(audio: Sequence[Tensor], takes: Sequence[_Take], rate: int, card: Card) -> list[Sound]:
+def _sounds(
+    audio: Sequence[Tensor], takes: Sequence[_Take], rate: int, card: Card, notices: tuple[str, ...] = ()
+) -> list[Sound]:
     return [
         Sound(
             samples=np.ascontiguousarray(row[0].T.float().cpu().numpy()),
@@ -260,6 +277,7 @@ def _sounds(audio: Sequence[Tensor], takes: Sequence[_Take], rate: int, card: Ca
             seed=take.seed,
             model=card.name,
             licence=card.licence,
+            notices=notices,
         )
         for row, take in zip(audio, takes, strict=True)
     ]

@@ -11,7 +11,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from bridge.asked import Asked
 from bridge.fit_record import FitRecord
+from bridge.score_record import Score
 from midi.time import Beats, Bpm, Meter, Seconds
 from models.generator import JascoControls, MagnetPrompt, SketchChart
 
@@ -50,6 +52,10 @@ class GenerationRequest(_Frozen):
     weights_licence: str | None = None
     loudness_lufs: float
     ceiling_dbfs: float
+    asked: Asked | None = None
+    """What each take is measured against; None for no measuring."""
+    best: bool = False
+    """Of several takes, the one with the best score alone is wanted."""
 
 
 class Run(_Frozen):
@@ -94,11 +100,24 @@ class TakeMade(_Frozen):
     limited_db: float
     folded_s: float
     windows_s: tuple[tuple[float, float], ...] = ()
+    joins_db: tuple[float, ...] = ()
+    computed_on: str = "cpu"
     notices: tuple[str, ...]
     engine_notices: tuple[str, ...] = ()
     tempo_fit: FitRecord | None = None
     seconds_spent: float
     versions: dict[str, str]
+    best_of: tuple[float | None, ...] = ()
+    """The totals of all takes, where this is the best of them."""
+
+
+class TakeScored(_Frozen):
+    """How near a take that was made before comes to its chart."""
+
+    type: Literal["scored"] = "scored"
+    id: str
+    take: int
+    score: Score
 
 
 class Finished(_Frozen):
@@ -125,10 +144,12 @@ class Failed(_Frozen):
 
 
 ToEngine = Annotated[Run | Stop, Field(discriminator="type")]
-FromEngine = Annotated[Ready | Progressed | TakeMade | Finished | Stopped | Failed, Field(discriminator="type")]
+Message = Ready | Progressed | TakeMade | TakeScored | Finished | Stopped | Failed
+"""What an engine process says."""
+FromEngine = Annotated[Message, Field(discriminator="type")]
 
 TO_ENGINE: Final[TypeAdapter[Run | Stop]] = TypeAdapter(ToEngine)
-FROM_ENGINE: Final[TypeAdapter[Ready | Progressed | TakeMade | Finished | Stopped | Failed]] = TypeAdapter(FromEngine)
+FROM_ENGINE: Final[TypeAdapter[Message]] = TypeAdapter(FromEngine)
 
 
 def line_of(message: BaseModel) -> bytes:

@@ -39,6 +39,7 @@ STANDING: Final = ev.Transport(
 NO_CHORDS: Final = ChordChart()
 NO_DRUMS: Final = DrumChart()
 NO_MELODY: Final = MelodyChart()
+ON_REQUEST: Final = ev.SetTrigger(mode="request")
 DEFAULT_TIME: Final = TempoMap()
 SONG_START: Final = Beats(0.0)
 
@@ -66,6 +67,10 @@ class SessionState:
     settings: tuple[tuple[str, str], ...] = ()
     """What was set of the engines, by name, in order of the names."""
     given: ev.AudioRegion | None = None
+    drum_track: ev.DrumTrack | None = None
+    trigger: ev.SetTrigger = ON_REQUEST
+    best: bool = False
+    """Of a request's takes, the one that comes nearest to the chart alone is kept."""
 
     def position_at(self, now: Seconds) -> Beats:
         """Song position at a monotonic time: where the transport was heard, and what it has run since."""
@@ -78,10 +83,11 @@ class SessionState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generate:
-    """Make a clip from this state."""
+    """Make a clip from this state, at the next bar that it can be ready for where ``next_bar`` says so."""
 
     id: str | None
     state: SessionState
+    next_bar: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +107,11 @@ def reduce(state: SessionState, event: ev.SessionEvent, now: Seconds) -> Reduced
     ``now`` is a monotonic time. Raises ``SidemanError`` when the event cannot be used.
     """
     if isinstance(event, ev.RequestClip):
-        return state, (Generate(id=event.id, state=state),)
+        return state, (Generate(id=event.id, state=state, next_bar=event.next_bar),)
     if isinstance(event, ev.RequestCancel):
         return state, (Cancel(id=event.id),)
+    if isinstance(event, ev.SetTrigger):
+        return replace(state, trigger=event), ()
     if isinstance(event, ev.Play | ev.Stop | ev.Locate):
         return _moved(state, event, now), ()
     changed = _change(event, state)
@@ -151,7 +159,7 @@ def _bounded(count: int, limit: int, what: str, clear: str) -> None:
 
 @singledispatch
 def _change(event: ev.SessionEvent, state: SessionState) -> SessionState:
-    """The music after one event; the transport and requests are handled by ``reduce`` itself."""
+    """The music after one event; the transport, the trigger and requests are handled by ``reduce`` itself."""
     raise TypeError(f"{type(event).__name__} is not an event that changes the music")
 
 
@@ -238,8 +246,14 @@ def _(event: ev.SetDrumChart, state: SessionState) -> SessionState:
 
 
 @_change.register
+def _(event: ev.SetMelodyChart, state: SessionState) -> SessionState:
+    _bounded(len(event.chart.notes), MAX_NOTES, "melody notes", "/sideman/melody/clear")
+    return replace(state, melody=event.chart)
+
+
+@_change.register
 def _(event: ev.ClearDrums, state: SessionState) -> SessionState:
-    return replace(state, drums=NO_DRUMS)
+    return replace(state, drums=NO_DRUMS, drum_track=None)
 
 
 @_change.register
@@ -272,7 +286,7 @@ def _(event: ev.SetBars, state: SessionState) -> SessionState:
 
 @_change.register
 def _(event: ev.SetTakes, state: SessionState) -> SessionState:
-    return replace(state, takes=event.takes)
+    return replace(state, takes=event.takes, best=event.best)
 
 
 @_change.register
@@ -293,6 +307,11 @@ def _(event: ev.SetSetting, state: SessionState) -> SessionState:
     if event.value is not None:
         settings[event.name] = event.value
     return replace(state, settings=tuple(sorted(settings.items())))
+
+
+@_change.register
+def _(event: ev.SetDrumTrack, state: SessionState) -> SessionState:
+    return replace(state, drum_track=event.track)
 
 
 @_change.register

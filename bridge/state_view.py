@@ -36,14 +36,18 @@ def state_view(state: SessionState, now: Seconds) -> Json:
             {"beat": note.at, "length": note.length, "pitch": note.pitch, "velocity": note.velocity}
             for note in state.melody.notes
         ],
+        "chart_bars": {"chords": state.chords.bars, "drums": state.drums.bars, "melody": state.melody.bars},
         "prompt": state.prompt,
         "engine": state.engine,
         "bars": state.bars,
         "takes": state.takes,
+        "best": state.best,
+        "trigger": {"mode": state.trigger.mode, "bars": state.trigger.bars},
         "seed": -1 if state.seed is None else state.seed,
         "target": state.target,
         "settings": dict(state.settings),
         "given_audio": _region_view(state.given),
+        "drum_track": None if state.drum_track is None else str(state.drum_track.path),
     }
 
 

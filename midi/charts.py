@@ -210,7 +210,8 @@ def _loudest(hits: Iterable[DrumHit]) -> tuple[DrumHit, ...]:
     kept: dict[tuple[int, str], DrumHit] = {}
     for hit in hits:
         place = (round(hit.at / SAME_PLACE), hit.voice)
-        if place not in kept or kept[place].velocity < hit.velocity:
+        other = kept.get(place)
+        if other is None or other.velocity < hit.velocity:
             kept[place] = hit
     return tuple(sorted(kept.values(), key=lambda hit: (hit.at, hit.voice)))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from midi.charts import ChordChart, DrumChart
+from midi.charts import ChordChart, DrumChart, MelodyChart
 from midi.chords import ChordChange, Progression
 from midi.drums import DrumHit, Pattern
 from midi.keys import Key
@@ -117,13 +117,6 @@ class ClearChords:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetChordChart:
-    """A whole chord chart, in the place of every chord before."""
-
-    chart: ChordChart
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SetPattern:
     """One voice's grid pattern, in the place of that voice's pattern before."""
 
@@ -138,15 +131,29 @@ class AddHit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClearDrums:
-    """No drums."""
+class SetChordChart:
+    """A whole chart in the place of every chord before, as of what was played."""
+
+    chart: ChordChart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetDrumChart:
-    """A whole drum chart, in the place of patterns and strokes before."""
+    """A whole chart in the place of all drums before."""
 
     chart: DrumChart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetMelodyChart:
+    """A whole chart in the place of the melody before."""
+
+    chart: MelodyChart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClearDrums:
+    """No drums: neither patterns nor strokes nor audio."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,9 +191,10 @@ class SetBars:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetTakes:
-    """The number of variations that one request makes."""
+    """The number of variations that one request makes; with ``best`` the nearest to the chart alone is kept."""
 
     takes: int
+    best: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,17 +234,48 @@ class AudioRegion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DrumTrack:
+    """Drums as audio, which begin with the clip; ``separate`` isolates them from a mix."""
+
+    path: Path
+    separate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetDrumTrack:
+    """The drums that an engine hears in the place of the chart's, if it hears audio; None for the chart's."""
+
+    track: DrumTrack | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetGivenAudio:
     """The audio that the next clips go on from; None for none."""
 
     region: AudioRegion | None
 
 
+TriggerMode = Literal["request", "bars", "chords"]
+"""When clips are made: when they are asked for, every so many bars, or when the chords change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetTrigger:
+    """When clips are made, and how many bars each has; 0 is the session's own number."""
+
+    mode: TriggerMode
+    bars: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestClip:
-    """Make a clip from the session as it is now; None lets the daemon choose the id."""
+    """Make a clip from the session as it is now; None lets the daemon choose the id.
+
+    ``next_bar``: it begins at the next bar that it can be ready for, and not where clips begin.
+    """
 
     id: str | None = None
+    next_bar: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,11 +299,12 @@ SessionEvent = (
     | SetChords
     | AddChord
     | ClearChords
-    | SetChordChart
     | SetPattern
     | AddHit
-    | ClearDrums
+    | SetChordChart
     | SetDrumChart
+    | SetMelodyChart
+    | ClearDrums
     | AddNote
     | ClearMelody
     | SetPrompt
@@ -274,7 +314,9 @@ SessionEvent = (
     | SetSeed
     | SetSetting
     | SetTarget
+    | SetDrumTrack
     | SetGivenAudio
+    | SetTrigger
     | RequestClip
     | RequestCancel
 )

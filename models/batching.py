@@ -51,6 +51,13 @@ def precision_of(device: str) -> torch.dtype:
     return torch.float32 if torch.device(device).type == "cpu" else torch.float16
 
 
+def computed_on(device: str, notices: Sequence[str]) -> str:
+    """A device and a precision in words, such as ``cuda (NVIDIA H200), float16``, for a take with these notices."""
+    precision = torch.float32 if SINGLE_PRECISION in notices else precision_of(device)
+    name = f" ({torch.cuda.get_device_name(device)})" if torch.device(device).type == "cuda" else ""
+    return f"{device}{name}, {str(precision).removeprefix('torch.')}"
+
+
 def part_of(report: Progress, start: float, size: float) -> Progress:
     """Progress of a part of the work, told as that of the whole."""
     return lambda share: report(start + share * size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -74,6 +75,12 @@ class Card(_Frozen):
     sources: tuple[SourceFile, ...]
     tensors_sha256: str
     dropped: dict[str, str]
+
+    @property
+    def frame_rate_hz(self) -> float:
+        """Latent frames of the codec in a second."""
+        shape = CodecShape.model_validate(self.codec)
+        return shape.sample_rate_hz / math.prod(shape.ratios)
 
     def to_json(self) -> str:
         """The text of ``model.json``."""

@@ -30,12 +30,16 @@ class Waveform:
     """Audio of shape [frames, channels] at a sample rate in Hz. Frame 0 is the start of the clip.
 
     ``windows_s`` are the stretches that a model made one after the other, each from and to seconds of the clip; none
-    is one for all of it. ``notices`` are what there is to tell about how it was made.
+    is one for all of it. ``joins_db`` are the changes of level where two of them meet, for a model that plays on at a
+    bar line. ``computed_on`` names the device and the precision. ``notices`` are what there is to tell about how it was
+    made.
     """
 
     samples: Samples
     sample_rate_hz: int
     windows_s: tuple[tuple[float, float], ...] = ()
+    joins_db: tuple[float, ...] = ()
+    computed_on: str = "cpu"
     notices: tuple[str, ...] = ()
 
     @property
@@ -83,22 +87,42 @@ class TimedPitch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedWindow:
+    """One run of a model: the latent frame of the clip at which it begins, and the seconds of the clip that it plays.
+
+    It begins ``heard_s`` before what it plays: at a negative frame before the clip, or inside what the window before it
+    made.
+    """
+
+    start_frame: int
+    from_s: float
+    to_s: float
+    heard_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JascoControls:
     """What JASCO is asked for, in seconds from the clip's start.
 
-    ``chords`` are labels of the model's vocabulary with the times at which they begin; none is no chord
+    ``chords`` are labels of the model's vocabulary with the times at which they begin, ascending; none is no chord
     condition. ``all_weight`` and ``text_weight`` are those of multi-source guidance, ``solver`` is a preset.
+    ``drum_track`` is a file that begins with the clip and is heard in the place of ``drums``, isolated from a mix with
+    ``separate_drums``. ``windows`` are made in order and play the clip without a gap; none is one window that begins
+    with the clip.
     """
 
     kind: Literal["jasco"] = "jasco"
     description: str
     chords: tuple[tuple[float, str], ...]
     drums: tuple[TimedHit, ...]
+    drum_track: Path | None = None
+    separate_drums: bool = False
     melody: tuple[TimedPitch, ...]
     duration_s: float
     all_weight: float
     text_weight: float
     solver: str
+    windows: tuple[PlannedWindow, ...] = ()
     seed: int
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from filelock import FileLock, Timeout
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, ModelInfo
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -24,7 +24,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
-from models.card import CARD_FILE, Card
+from models.card import CARD_FILE, Card, read_card
 from models.catalogue import Kind, Release, find_release, nearest_release
 from models.download import download
 from models.errors import ModelError
@@ -83,7 +83,12 @@ def _pulled(
     release = wanted if isinstance(wanted, Release) else None
     with _explaining(repository):
         report(0.0, f"Asking for {repository}")
-        revision = HfApi().model_info(repository).sha or ""
+        information = HfApi().model_info(repository)
+        revision = information.sha or ""
+        here = _already_there(target, repository, revision)
+        if here:
+            report(1.0, f"{repository} is here, in the version that the Hub has")
+            return here
         for start, size, file in ((0.0, 0.02, CODEC_FILE), (0.02, 0.6, STATE_FILE)):
             told = _steps(report, f"Downloading {file}", start, size)
             download(repository, file, folder, revision=revision, report=told)
@@ -108,12 +113,27 @@ def _pulled(
             name=wanted.name if isinstance(wanted, Release) else wanted,
             repository=repository,
             revision=revision,
-            licence=release.licence if release else "unknown",
+            licence=release.licence if release else _licence_of(information),
             report=_steps(report, "Converting", 0.8, 0.2),
         )
     for part in parts:
         shutil.rmtree(part, ignore_errors=True)
     return card
+
+
+def _already_there(target: Path, repository: str, revision: str) -> Card | None:
+    """The card of a model that is whole by its files and of the version that the Hub has; None for any other."""
+    try:
+        card = read_card(target)
+    except ModelError:
+        return None
+    return card if revision and (card.repository, card.revision) == (repository, revision) else None
+
+
+def _licence_of(information: ModelInfo) -> str:
+    """The licence that a repository's own card names."""
+    named = getattr(information.card_data, "license", None)
+    return str(named).upper() if named else "unknown"
 
 
 @contextlib.contextmanager

@@ -431,13 +431,23 @@ class Jasco(nn.Module):
         *,
         guidance: Guidance,
         solver: Solver,
+        kept: Tensor | None = None,
         watch: Watch = lambda share: None,
     ) -> Tensor:
-        """Latents [B, T, C] from noise of that shape. Raises ``ModelError`` for controls that the model cannot take."""
+        """Latents [B, T, C] from noise of that shape. Raises ``ModelError`` for controls that the model cannot take.
+
+        ``kept`` [B, K, C] are latents that the first K frames are to have: they go straight from the noise to them, so
+        that at every time the others see them as noisy as themselves, and come out as they were given.
+        """
         terms = guidance.terms
         conditions = self.conditioner(controls, terms, self.codec, self.text_encoder)
         start = noise.to(device=conditions.text.device, dtype=torch.float32)
-        return integrate(self.field(conditions, terms), start, solver, watch)
+        field = self.field(conditions, terms)
+        if kept is None:
+            return integrate(field, start, solver, watch)
+        held = kept.to(start)
+        latents = integrate(_holding(field, held - start[:, : held.shape[1]]), start, solver, watch)
+        return torch.cat([held, latents[:, held.shape[1] :]], dim=1)
 
     @torch.inference_mode()
     def decode(self, latents: Tensor) -> Tensor:
@@ -447,7 +457,23 @@ class Jasco(nn.Module):
         return self.codec.decode(scaled.transpose(1, 2).to(weight.dtype))
 
 
+def _holding(field: Field, velocity: Tensor) -> Field:
+    """A field that has a given velocity [B, K, C] in the first frames."""
+
+    def held(z: Tensor, t: Tensor) -> Tensor:
+        return torch.cat([velocity, field(z, t)[:, velocity.shape[1] :]], dim=1)
+
+    return held
+
+
 def noise_of(seeds: Sequence[int], frames: int, channels: int) -> Tensor:
     """Noise [B, frames, channels], drawn on the CPU from a seed for each row, so that every device gets the same."""
-    rows = (torch.randn(frames, channels, generator=torch.Generator().manual_seed(seed)) for seed in seeds)
-    return torch.stack(list(rows))
+    return noises_of(seeds, frames, channels, windows=1)[0]
+
+
+def noises_of(seeds: Sequence[int], frames: int, channels: int, *, windows: int) -> list[Tensor]:
+    """Noise as of ``noise_of`` for each of some windows, drawn one after the other."""
+    sources = [torch.Generator().manual_seed(seed) for seed in seeds]
+    return [
+        torch.stack([torch.randn(frames, channels, generator=source) for source in sources]) for _ in range(windows)
+    ]

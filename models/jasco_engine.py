@@ -6,6 +6,7 @@ when memory or numbers run out.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from models.batching import (
     alike,
     by_halves,
     choose_device,
+    computed_on,
     finite,
     part_of,
     precision_of,
@@ -27,13 +29,38 @@ from models.batching import (
 )
 from models.checkpoints import load_jasco
 from models.errors import Cancelled, ModelError
-from models.generator import SAME_TIME_S, CancelCheck, JascoControls, Progress, Samples, TimedPitch, Waveform
-from models.jasco import MELODY_LOWEST_PITCH, Controls, Guidance, JascoConfig, chord_frames, noise_of
+from models.generator import (
+    SAME_TIME_S,
+    CancelCheck,
+    JascoControls,
+    PlannedWindow,
+    Progress,
+    Samples,
+    TimedPitch,
+    Waveform,
+)
+from models.jasco import MELODY_LOWEST_PITCH, Controls, Guidance, JascoConfig, chord_frames, noises_of
+from models.jasco_windows import (
+    SILENT,
+    Frames,
+    heard_frames,
+    joined,
+    joins_db,
+    looped,
+    loud_joins,
+    require_windows,
+    window_chords,
+    window_drums,
+    window_melody,
+    windows_of,
+)
 from models.presets import SOLVERS
 from models.vocabulary import UNKNOWN_CHORD, chord_vocabulary
 
 OVERLAP_S: Final = 0.05
 """Audio after the clip's end, for the loop's seam to be crossfaded with."""
+SAME_LENGTH_S: Final = 0.1
+"""A drum track that is longer or shorter than the clip by less is as long as it."""
 SAMPLING_SHARE: Final = 0.9
 """The share of the work that is done when the latents are there; the rest is the codec's."""
 
@@ -49,6 +76,8 @@ class JascoEngine:
         self._device = choose_device(device)
         with within_memory(self._device):
             self._model, self.card = load_jasco(folder, device=self._device, dtype=precision_of(self._device))
+        config = self._model.config
+        self._frames = Frames(window_s=config.segment_s, rate_hz=config.frame_rate_hz)
         self._render_drums = render_drums
 
     def generate(
@@ -68,77 +97,144 @@ class JascoEngine:
 
     def _require(self, chart: JascoControls) -> None:
         """See that the model can take these controls. Raises ``ModelError``."""
-        window_s = self._model.config.segment_s
         if not all(math.isfinite(value) for value in (chart.duration_s, chart.all_weight, chart.text_weight)):
             raise ModelError("The duration and the weights of guidance are numbers.")
-        if chart.duration_s > window_s + SAME_TIME_S:
-            raise ModelError(
-                f"JASCO plays {window_s:g} s at a time, and the clip lasts {chart.duration_s:.2f} s: "
-                "ask for fewer bars."
-            )
+        require_windows(chart, self._frames)
         vocabulary = chord_vocabulary()
         for start_s, label in chart.chords:
             if label not in vocabulary or label == UNKNOWN_CHORD:
                 raise ModelError(f"The model knows no chord {label!r}: its labels are in models/chord_vocab.json.")
-            if not 0 <= start_s < window_s:
+            if not 0 <= start_s <= chart.duration_s + SAME_TIME_S:
                 raise ModelError(
-                    f"The chord {label} begins at {start_s:g} s, and the model's window lasts {window_s:g} s."
+                    f"The chord {label} begins at {start_s:g} s, and the clip lasts {chart.duration_s:g} s."
                 )
+        if any(later < earlier for (earlier, _), (later, _) in itertools.pairwise(chart.chords)):
+            raise ModelError("The chords do not begin one after the other.")
 
     def _takes(self, group: Sequence[JascoControls], report: Progress, cancelled: CancelCheck) -> Iterator[Waveform]:
+        drums, heard = self._drums_of(group[0])
         notices: list[str] = []
 
         def make(takes: Sequence[JascoControls], told: Progress) -> Tensor:
-            made, again = finite(self._model, lambda: self._sample(takes, told, cancelled))
+            made, again = finite(self._model, lambda: self._sample(takes, drums, told, cancelled))
             notices[:] = [SINGLE_PRECISION] if again else notices
             return made
 
         latents = by_halves(group, make, part_of(report, 0.0, SAMPLING_SHARE), self._device)
         for place, row in enumerate(latents):
-            if cancelled():
-                raise Cancelled("The request was cancelled while its audio was decoded.")
-            yield self._waveform(row[None], group[place], tuple(notices))
-            report(SAMPLING_SHARE + (1.0 - SAMPLING_SHARE) * (place + 1) / len(group))
+            size = (1.0 - SAMPLING_SHARE) / len(group)
+            told = part_of(report, SAMPLING_SHARE + place * size, size)
+            yield self._waveform(row, group[place], (*heard, *notices), told, cancelled)
+        report(1.0)
 
-    def _sample(self, group: Sequence[JascoControls], report: Progress, cancelled: CancelCheck) -> tuple[Tensor, bool]:
-        """Latents of takes that share all but the seed, and whether all are numbers."""
+    def _sample(
+        self, group: Sequence[JascoControls], drums: Samples | None, report: Progress, cancelled: CancelCheck
+    ) -> tuple[Tensor, bool]:
+        """Latents [B, W, T, C] of takes that share all but the seed, window by window, and whether all are numbers."""
         config, chart = self._model.config, group[0]
+        windows = windows_of(chart)
 
         def watch(share: float) -> None:
             if cancelled():
                 raise Cancelled("The request was cancelled while it was made.")
             report(share)
 
-        noise = noise_of([one.seed for one in group], config.latent_frames, config.flow_dim)
-        latents = self._model.sample(
-            self._controls(group),
-            noise,
-            guidance=Guidance(all_weight=chart.all_weight, text_weight=chart.text_weight),
-            solver=SOLVERS[chart.solver],
-            watch=watch,
-        )
+        noises = noises_of([one.seed for one in group], config.latent_frames, config.flow_dim, windows=len(windows))
+        made: list[Tensor] = []
+        for index, (window, noise) in enumerate(zip(windows, noises, strict=True)):
+            kept = None
+            if made:
+                kept = made[-1][:, heard_frames(windows[index - 1], window, config.frame_rate_hz)]
+            made.append(
+                self._model.sample(
+                    self._controls(group, window, drums),
+                    noise,
+                    guidance=Guidance(all_weight=chart.all_weight, text_weight=chart.text_weight),
+                    solver=SOLVERS[chart.solver],
+                    kept=kept,
+                    watch=part_of(watch, index / len(windows), 1 / len(windows)),
+                )
+            )
+        latents = torch.stack(made, dim=1)
         return latents, bool(torch.isfinite(latents).all())
 
-    def _controls(self, group: Sequence[JascoControls]) -> Controls:
-        config, chart = self._model.config, group[0]
-        drums = self._render_drums(chart, config.sample_rate_hz)
+    def _drums_of(self, chart: JascoControls) -> tuple[Samples | None, tuple[str, ...]]:
+        """One round of the clip's drums, mono, and what there is to tell of them; None where there are none."""
+        rate = self._model.config.sample_rate_hz
+        drums = self._render_drums(chart, rate)
+        if drums is None:
+            return None, ()
+        if not len(drums):
+            raise ModelError("The drum track holds no audio: leave it out, or give it sound.")
+        if chart.drum_track is None:
+            return looped(drums, chart, self._frames, rate), ()
+        told = track_told(drums, rate, chart.duration_s)
+        return looped(drums[: max(1, round(chart.duration_s * rate))], chart, self._frames, rate), told
+
+    def _controls(self, group: Sequence[JascoControls], window: PlannedWindow, drums: Samples | None) -> Controls:
+        config, chart, frames = self._model.config, group[0], self._frames
+        heard = None if drums is None else window_drums(drums, window, frames, config.sample_rate_hz)
+        melody = list(window_melody(chart, window, frames)) if config.melody_dim else []
         return Controls(
             descriptions=tuple(one.description or None for one in group),
             chords=chord_frames(
-                [(label, start_s) for start_s, label in chart.chords],
+                window_chords(chart, window, frames),
                 frame_rate_hz=config.frame_rate_hz,
                 duration_s=config.segment_s,
             ),
-            drums=None if drums is None else torch.from_numpy(drums),
-            melody=melody_roll(chart.melody, config) if config.melody_dim and chart.melody else None,
+            drums=None if heard is None else torch.from_numpy(heard),
+            melody=melody_roll(melody, config) if melody else None,
         )
 
-    def _waveform(self, latents: Tensor, chart: JascoControls, notices: tuple[str, ...]) -> Waveform:
+    def _waveform(
+        self,
+        latents: Tensor,
+        chart: JascoControls,
+        notices: tuple[str, ...],
+        report: Progress,
+        cancelled: CancelCheck,
+    ) -> Waveform:
+        """The clip of its windows' latents [W, T, C]: decoded one by one, and joined."""
+        windows, rate = windows_of(chart), self._model.config.sample_rate_hz
+        parts = []
+        for index, one in enumerate(latents):
+            if cancelled():
+                raise Cancelled("The request was cancelled while its audio was decoded.")
+            parts.append(self._decoded(one))
+            report((index + 1) / len(windows))
+        clip = joined(parts, windows, self._frames, rate)
+        told = tuple(
+            f"The level changes at {window.from_s:.2f} s, where one window of the model goes over into the next, by "
+            "more than anywhere else in the clip: listen there, or try another seed."
+            for window in loud_joins(clip, windows, rate)
+        )
+        return Waveform(
+            samples=np.ascontiguousarray(clip[: round((chart.duration_s + OVERLAP_S) * rate), np.newaxis]),
+            sample_rate_hz=rate,
+            windows_s=tuple((window.from_s, window.to_s) for window in windows),
+            joins_db=joins_db(clip, windows, rate),
+            computed_on=computed_on(self._device, notices),
+            notices=(*notices, *told),
+        )
+
+    def _decoded(self, latents: Tensor) -> Samples:
+        """Mono audio [N] of one window's latents [T, C]."""
         with within_memory(self._device):
-            audio = self._model.decode(latents.float())[0].T.float().cpu().numpy()
-        rate = self._model.config.sample_rate_hz
-        frames = round((chart.duration_s + OVERLAP_S) * rate)
-        return Waveform(samples=np.ascontiguousarray(audio[:frames]), sample_rate_hz=rate, notices=notices)
+            audio: Samples = self._model.decode(latents[None].float())[0, 0].float().cpu().numpy()
+        return audio
+
+
+def track_told(drums: Samples, rate: int, clip_s: float) -> tuple[str, ...]:
+    """What there is to tell of a drum track [N]: that it is silent, or not as long as the clip."""
+    length_s = len(drums) / rate
+    told = (
+        [] if np.abs(drums).max() > SILENT else ["The drum track is silent: the model hears that there are no drums."]
+    )
+    if length_s < clip_s - SAME_LENGTH_S:
+        told.append(f"The drum track ends after {length_s:.2f} s of {clip_s:.2f}: there are no drums in what follows.")
+    elif length_s > clip_s + SAME_LENGTH_S:
+        told.append(f"The drum track lasts {length_s:.2f} s, and the clip {clip_s:.2f}: what follows is not heard.")
+    return tuple(told)
 
 
 def melody_roll(notes: Sequence[TimedPitch], config: JascoConfig) -> Tensor:

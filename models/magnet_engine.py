@@ -22,6 +22,7 @@ from models.batching import (
     alike,
     by_halves,
     choose_device,
+    computed_on,
     finite,
     part_of,
     precision_of,
@@ -211,6 +212,7 @@ class MagnetEngine:
             samples=np.ascontiguousarray(audio[first : first + frames]),
             sample_rate_hz=rate,
             windows_s=windows,
+            computed_on=computed_on(self._device, notices),
             notices=notices,
         )
 

@@ -26,7 +26,14 @@ from models.presets import Decoding
 TEMPO = TempoMap.constant(Bpm(92.0))
 MAGNET = MagnetSettings(model="m", licence="l", segment_s=10.0, decoding=Decoding())
 JASCO = JascoSettings(
-    model="j", licence="l", segment_s=30.0, melody=False, all_weight=5.0, text_weight=0.0, solver="standard"
+    model="j",
+    licence="l",
+    segment_s=30.0,
+    frame_rate_hz=50.0,
+    melody=False,
+    all_weight=5.0,
+    text_weight=0.0,
+    solver="standard",
 )
 STATE = SessionState(engine="magnet", tempo_map=TEMPO, tempo_said=True, meter_said=True, bars=4, prompt="dub techno")
 A_MINOR = parse_key("A minor")

@@ -72,6 +72,14 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         load_config(tmp_path / "none.toml")
 
 
+def test_a_device_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
+    for name in ("auto", "cpu", "mps", "cuda", "cuda:1"):
+        assert load_config(written(tmp_path, f'[engine]\ndevice = "{name}"')).engine.device == name
+    for name in ("gpu", "cuda:", "cuda:x", "tpu:0"):
+        with pytest.raises(ConfigError, match=r"engine\.device: there is no device"):
+            load_config(written(tmp_path, f'[engine]\ndevice = "{name}"'))
+
+
 def test_a_section_that_is_a_number(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="osc"):
         load_config(written(tmp_path, "osc = 1\n"), {"osc": {"port": 0}})

@@ -16,6 +16,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from bridge.errors import StartError
 from bridge.osc_client import Heard, OscClient
+from bridge.receipt_schema import receipt_from_json
 from bridge.spawned import SpawnedDaemon, spawned_daemon
 
 ENDS = ("/sideman/done", "/sideman/cancelled", "/sideman/superseded", "/sideman/error")
@@ -63,10 +64,35 @@ def refused(client: OscClient, address: str, types: str = "", *arguments: float 
     return heard.arguments
 
 
+def test_a_take_is_scored_after_its_clip(client: OscClient) -> None:
+    heard = generate(client, "scored")
+    (score,) = [message for message in heard if message.address == "/sideman/score"]
+    (clip,) = [message for message in heard if message.address == "/sideman/clip"]
+    assert score.arguments[:2] == clip.arguments[:2]
+    chords, drums, tempo, total = (float(part) for part in score.arguments[2:])
+    assert drums == -1.0, "there are none in this session"
+    assert all(0.5 < part <= 1.0 for part in (chords, tempo, total))
+    receipt = receipt_from_json(Path(str(clip.arguments[3])).with_suffix(".json").read_bytes())
+    assert receipt.score is not None
+    assert receipt.total_score == pytest.approx(total, abs=1e-6)
+
+
+def test_of_several_takes_the_best_alone_is_kept(client: OscClient) -> None:
+    client.send("/sideman/takes", "ii", 3, 1)
+    heard = generate(client, "best")
+    client.send("/sideman/takes", "i", 1)
+    (clip,) = [message for message in heard if message.address == "/sideman/clip"]
+    assert heard[-1].arguments == ("best", 1)
+    receipt = receipt_from_json(Path(str(clip.arguments[3])).with_suffix(".json").read_bytes())
+    assert len(receipt.best_of) == 3
+    assert receipt.best_of[receipt.take] == max(total for total in receipt.best_of if total is not None)
+    assert receipt.total_score == receipt.best_of[receipt.take]
+
+
 def test_a_session_becomes_a_clip(client: OscClient) -> None:
     heard = generate(client, "first")
     assert [message.address.rpartition("/")[2] for message in heard if "progress" not in message.address] == [
-        "accepted", "clip", "placed", "done",
+        "accepted", "clip", "placed", "score", "done",
     ]  # fmt: skip
     clip = next(message for message in heard if message.address == "/sideman/clip")
     name, take, bars, path, rate, seconds, tempo = clip.arguments

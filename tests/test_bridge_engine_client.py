@@ -17,7 +17,7 @@ import pytest
 from test_bridge_engine_queue import request as plain_request
 
 from bridge import engine_client
-from bridge.engine_client import EngineClient, TakeAudio, engine_command
+from bridge.engine_client import LONGEST_GRACE_S, EngineClient, Pace, TakeAudio, engine_command
 from bridge.engine_process import Inbox
 from bridge.errors import Cancelled, DiskError, EngineCrashed, GeneratorError, SidemanError, StartError
 from bridge.requests import GenerationRequest, Run, Stop, line_of
@@ -205,6 +205,18 @@ def test_a_process_that_ignores_stop_is_killed(monkeypatch: pytest.MonkeyPatch) 
                 pass
 
     with_engine(IGNORES_STOP, scene)
+
+
+def test_a_process_with_long_steps_has_time_to_hear_a_stop() -> None:
+    """A step of a large model on a CPU takes many seconds, and loading it again takes more."""
+    pace = Pace(100.0)
+    assert pace.grace_s(100.5) == 5.0
+    assert pace.grace_s(104.0) == 8.0, "a first step that is not done yet may be half done"
+    pace.heard(112.0)
+    assert pace.grace_s(112.5) == 24.0
+    pace.heard(113.0)
+    assert pace.grace_s(113.0) == 24.0
+    assert Pace(0.0).grace_s(1000.0) == LONGEST_GRACE_S
 
 
 def test_a_request_left_half_heard_does_not_spoil_the_next() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.captions import DEFAULT_CAPTION
 from bridge.conditioning import AudioFormat, Plan, plan
-from bridge.errors import ClipTooLong, NothingToPlay
+from bridge.errors import NothingToPlay
 from bridge.jasco_labels import label_of
 from bridge.jasco_plan import JascoSettings
 from bridge.session import SessionState
@@ -17,14 +19,15 @@ from midi.charts import ChordChart, DrumChart, MelodyChart
 from midi.chord_qualities import QUALITIES
 from midi.chords import Chord, parse_chord, parse_progression
 from midi.drums import parse_pattern
+from midi.events import DrumTrack
 from midi.melody import Note
 from midi.time import Beats, Bpm, TempoMap
 from models.generator import JascoControls
 from models.vocabulary import chord_vocabulary
 
 SETTINGS = JascoSettings(
-    model="jasco-400M", licence="CC-BY-NC-4.0", segment_s=10.0, melody=True, all_weight=5.0, text_weight=0.0,
-    solver="standard", caption=("{prompt}",),
+    model="jasco-400M", licence="CC-BY-NC-4.0", segment_s=10.0, frame_rate_hz=50.0, melody=True,
+    all_weight=5.0, text_weight=0.0, solver="standard", caption=("{prompt}",),
 )  # fmt: skip
 TEMPO = TempoMap.constant(Bpm(120.0))
 STATE = SessionState(
@@ -129,9 +132,37 @@ def test_a_model_without_melody_says_that_it_ignores_one() -> None:
     assert codes(state, settings) == ["melody_ignored"]
 
 
-def test_more_than_the_window_is_refused() -> None:
-    with pytest.raises(ClipTooLong, match=r"JASCO plays 10 seconds at a time, and 6 bars last 12\.0 here"):
-        planned(replace(STATE, bars=6))
+def test_more_than_the_window_is_planned_in_windows_and_told() -> None:
+    state = replace(STATE, bars=6)
+    assert [window.from_s for window in controls(state).windows] == [0.0, 8.0]
+    assert codes(state) == ["windows"]
+    assert "made in 2 windows, joined at bar 5 of the clip" in planned(state).notices[0].message
+
+
+def test_a_drum_track_takes_the_place_of_the_charts_drums() -> None:
+    """It says tempo and feel itself, so the words do not."""
+    drums = DrumChart(patterns=(parse_pattern("kick", "x...x...x...x...", TEMPO),))
+    track = DrumTrack(path=Path("/music/drums.wav"), separate=True)
+    state = replace(STATE, drums=drums, drum_track=track)
+    made = controls(state, replace(SETTINGS, caption=DEFAULT_CAPTION))
+    assert (made.drums, made.drum_track, made.separate_drums) == ((), track.path, True)
+    assert made.description == "soul"
+    assert [notice.message for notice in planned(state).notices] == [
+        "The model hears the drums of drums.wav, isolated from a mix, and not those of the chart."
+    ]
+
+
+def test_a_drum_track_alone_is_enough() -> None:
+    track = DrumTrack(path=Path("/music/drums.wav"))
+    assert controls(replace(STATE, chords=ChordChart(), prompt="", drum_track=track)).drum_track == track.path
+
+
+def test_an_engine_that_hears_no_audio_plays_the_charts_drums_and_says_so() -> None:
+    drums = DrumChart(patterns=(parse_pattern("kick", "x...x...x...x...", TEMPO),))
+    state = replace(STATE, engine="sketch", drums=drums, drum_track=DrumTrack(path=Path("/music/drums.wav")))
+    made = plan(state, request_id="a", seed=5, audio=AudioFormat())
+    assert len(made.chart.drums) == 16
+    assert [notice.code for notice in made.notices] == ["not_heard"]
 
 
 def test_the_request_says_which_model_and_licence() -> None:

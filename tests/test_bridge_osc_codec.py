@@ -259,8 +259,9 @@ def test_a_number_that_an_address_takes_is_no_button() -> None:
 
 def test_the_tables_cover_the_commands_and_replies() -> None:
     examples = {type(sent(row.address, _types(row), *row.example)) for row in COMMANDS.values()}
-    # What a GridPattern, a button's number and the notes of a DAW's tracks become.
-    unsent = {ev.SetPattern, osc_commands.Release, ev.SetChordChart, ev.SetDrumChart}
+    # What others become in the daemon, what is played, and a button that is let go.
+    unsent = {ev.SetPattern, ev.SetDrumTrack, ev.SetChordChart, ev.SetDrumChart, ev.SetMelodyChart}
+    unsent |= {osc_commands.Release}
     assert examples == set(get_args(Command)) - unsent
     assert set(REPLIES) == set(get_args(Reply))
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bridge.osc_client import OscClient
+from bridge.spawned import spawned_daemon
 from midi.clock_follower import FollowerState, estimate, hear
 from midi.clock_messages import clock_message
 from midi.ports import Heard, LivePorts, PortWish
@@ -236,3 +240,47 @@ def test_a_port_of_our_own_is_sent_to(jack: None) -> None:
             sender.close_port()
             sender.delete()
         assert listener.heard[0].message.note == 60
+
+
+# The daemon
+
+
+def bars_of_clock(chords: Sequence[Sequence[int]], bpm: float) -> Iterator[str]:
+    """Start, and a bar of clock with held notes for each chord, as lines for the sending process."""
+    yield "fa"
+    for chord in chords:
+        yield from (f"90 {note:x} 50" for note in chord)
+        for _ in range(4 * 24):
+            yield "f8"
+            yield f"wait {60 / bpm / 24}"
+        yield from (f"80 {note:x} 0" for note in chord)
+
+
+def state_of(client: OscClient) -> dict[str, Any]:
+    client.send("/sideman/state")
+    *_, answer = client.hear_until("/sideman/state", within_s=10)
+    found: dict[str, Any] = json.loads(str(answer.arguments[0]))
+    return found
+
+
+def test_the_daemon_follows_another_process_and_takes_it_up_again(jack: None, tmp_path: Path) -> None:
+    """Clock, Start and chords from one process to the daemon; unplugged, plugged in again, and heard again."""
+    with spawned_daemon(tmp_path, "--midi-in", "digitakt") as daemon, OscClient(daemon.host, daemon.port) as client:
+        client.send("/sideman/subscribe")
+        with device() as plugged:
+            until(lambda: state_of(client)["midi"]["ports"], "the daemon never opened the port")
+            plugged.begin()
+            plugged.send(*bars_of_clock([(48, 60, 64, 67), (41, 60, 65, 69)], 240.0), "f8")
+            until(lambda: len(state_of(client)["chord_changes"]) == 2, "the chords never came")
+            found = state_of(client)
+            assert [change["chord"] for change in found["chord_changes"]] == ["C", "F"]
+            assert found["transport"]["tempo"] == pytest.approx(240.0, abs=1.0)
+            assert found["transport"]["playing"]
+            assert "digitakt" in found["midi"]["leader"]
+        until(lambda: not state_of(client)["midi"]["ports"], "the daemon never missed the port")
+        assert state_of(client)["midi"]["leader"] is None
+        with device() as again:
+            until(lambda: state_of(client)["midi"]["ports"], "the daemon never opened the port again")
+            again.begin()
+            again.send("fa", *["f8", f"wait {60 / 90 / 24}"] * 48)
+            until(lambda: abs(state_of(client)["transport"]["tempo"] - 90.0) < 0.5, "the tempo never came")

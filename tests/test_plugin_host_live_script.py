@@ -1,4 +1,4 @@
-"""Category: unit. The Remote Script's parts in the stand-in for Live: its syntax, charts, places, and what goes wrong."""
+"""Category: unit. The Remote Script in the stand-in for Live: its syntax, charts, places, and what goes wrong."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import socket
 import struct
 import wave
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +172,7 @@ def test_an_arrangement_clip_is_heard_from_end_to_end_without_gaps(
         return
     assert heard[0][::2] == (start, at)
     assert sum(stop - begin for begin, stop, _ in heard) == pytest.approx(length)
-    for before, after in zip(heard, heard[1:], strict=False):
+    for before, after in pairwise(heard):
         assert after[2] == pytest.approx(before[2] + before[1] - before[0])
         assert (before[1], after[0]) == (clip.loop_end, clip.loop_start)
 
@@ -187,7 +188,9 @@ class WithEnd:
 
 
 @given(st.lists(st.tuples(st.integers(0, 127), st.floats(0, 63), st.floats(0.01, 8)), max_size=30))
-def test_reading_in_windows_reads_each_note_of_the_loop_once(script: Any, notes: list[tuple[int, float, float]]) -> None:
+def test_reading_in_windows_reads_each_note_of_the_loop_once(
+    script: Any, notes: list[tuple[int, float, float]]
+) -> None:
     held = [MidiNote(pitch=pitch, start_time=at, duration=length) for pitch, at, length in notes]
     clip = Clip(Song().core, length=40.0, notes=held)
     reader = script.charts.read_clips([clip])
@@ -274,7 +277,9 @@ def test_chords_come_from_the_track_then_locators_then_the_selected_clip(session
     song.view.show(bass)
     one = session(song)
     assert dict(one.ticked())["/sideman/chords/notes"][1] == 16.0
-    song.change(cue_points=(CuePoint(name="Intro", time=0.0), CuePoint(name="Am7", time=0.0), CuePoint(name="G", time=4.0)))
+    song.change(
+        cue_points=(CuePoint(name="Intro", time=0.0), CuePoint(name="Am7", time=0.0), CuePoint(name="G", time=4.0))
+    )
     assert one.ticked() == [("/sideman/chords/markers", ("0 Am7\n4 G",))]
     bass.name = "chords"
     ((address, (_, length)),) = [message for message in one.ticked(80) if "chords" in message[0]]
@@ -461,7 +466,7 @@ def test_warping_that_never_comes_is_said_and_the_clip_stays(
     assert "switch Warp on, and set its tempo to 120" in where
 
 
-@pytest.mark.parametrize("name", ["it's \"quoted\"", "with spaces", "\U0001f3b9 keys", "a\\b", "ünïcode; x"])
+@pytest.mark.parametrize("name", ['it\'s "quoted"', "with spaces", "\U0001f3b9 keys", "a\\b", "ünïcode; x"])
 def test_names_with_all_kinds_of_characters(session: Any, tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
     folder.mkdir()

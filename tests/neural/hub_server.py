@@ -108,6 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
         text = json.dumps(
             {
                 "_id": "1", "id": repository, "modelId": repository, "sha": COMMIT, "private": False, "tags": [],
+                "cardData": {"license": "cc-by-nc-4.0"},
                 "siblings": [{"rfilename": name} for name in files],
             }
         ).encode()  # fmt: skip

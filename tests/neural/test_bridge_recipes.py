@@ -92,6 +92,22 @@ def test_a_file_has_its_loudness_and_appears_whole(magnet: MagnetModel, tmp_path
         sound.write(tmp_path / "none" / "a.wav")
 
 
+def test_what_was_substituted_and_left_out_is_told(tmp_path: Path) -> None:
+    model = load_jasco(str(converted_small(tmp_path, melody=False)), store=tmp_path / "store")
+    melody = [TimedPitch(start_s=0.0, end_s=0.5, pitch=60)]
+    (sound,) = model.generate(["soul"], chords=[("Csus4", 0.0), ("F", 0.5)], melody=melody, solver="draft")
+    assert sound.notices == (
+        "Csus4 is played as C, the nearest chord that JASCO knows (distance 2).",
+        "The model small takes no melody; the sound is made without it.",
+    )
+
+
+def test_a_release_of_the_other_kind_is_refused_before_it_is_pulled(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"magnet-medium-10secs is a model of the kind magnet: .* load_magnet"):
+        load_jasco("magnet-medium-10secs", store=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_cannot_be_used_is_refused(jasco: JascoModel, magnet: MagnetModel, tmp_path: Path) -> None:
     for wrong in ([], "rock"):
         with pytest.raises(ModelError, match="list of descriptions"):

@@ -27,6 +27,7 @@ from bridge.cli import main
 from bridge.osc_client import OscClient
 from bridge.spawned import spawned_daemon
 from models.card import read_card
+from models.catalogue import RELEASES
 from models.download import download
 from models.errors import ModelError
 from models.hub import pull
@@ -151,7 +152,10 @@ def test_a_model_is_pulled_converted_listed_and_checked(hub: Hub, tmp_path: Path
 
 def test_an_interrupted_pull_goes_on_where_it_stopped(hub: Hub, tmp_path: Path) -> None:
     hub.stop_after = CHUNK + 1000
-    command = [sys.executable, "-P", "-m", "bridge", "models", "pull", "jasco-400M"]
+    # A shell that runs the tests in the background has SIGINT ignored, and processes inherit that.
+    heeding = "import signal, runpy; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    heeding += "runpy.run_module('bridge', run_name='__main__', alter_sys=True)"
+    command = [sys.executable, "-P", "-c", heeding, "models", "pull", "jasco-400M"]
     with subprocess.Popen(
         command, env=environment(hub, tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -196,6 +200,28 @@ def test_a_token_opens_a_gated_model(hub: Hub, tmp_path: Path) -> None:
     hub.gated, hub.token = {REPOSITORY}, "hf_right"
     pulled = models(hub, tmp_path, "pull", REPOSITORY, HF_TOKEN="hf_right")
     assert pulled.returncode == 0, pulled.stderr
+
+
+def test_a_model_that_is_here_in_the_hubs_version_is_not_downloaded_again(hub: Hub, tmp_path: Path) -> None:
+    assert models(hub, tmp_path, "pull", "jasco-400M").returncode == 0
+    asked = len(hub.tokens)
+    again = models(hub, tmp_path, "pull", "jasco-400M")
+    assert again.returncode == 0, again.stderr
+    assert "jasco-400M" in again.stdout
+    assert len(hub.tokens) == asked, "no file was asked for"
+
+
+def test_the_licence_of_a_repository_of_ones_own_is_what_it_says(hub: Hub, tmp_path: Path) -> None:
+    hub.repositories["someone/finetuned"] = hub.repositories[REPOSITORY]
+    pulled = models(hub, tmp_path, "pull", "someone/finetuned")
+    assert pulled.returncode == 0, pulled.stderr
+    assert "licence CC-BY-NC-4.0" in pulled.stdout
+
+
+def test_the_list_says_which_licence_must_be_accepted_first(hub: Hub, tmp_path: Path) -> None:
+    listed = models(hub, tmp_path, "list").stdout.splitlines()
+    gated = {line.split()[0] for line in listed if "accept its licence" in line}
+    assert gated == {name for name, release in RELEASES.items() if release.gated}
 
 
 def test_a_repository_that_is_not_there_says_so(hub: Hub, tmp_path: Path) -> None:

@@ -30,9 +30,14 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def daemon(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SpawnedDaemon]:
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clips")
+
+
+@pytest.fixture(scope="module")
+def daemon(model: Path, clips: Path) -> Iterator[SpawnedDaemon]:
     options = ("--engine", "jasco", "--model", str(model), "--device", "cpu", "--host", "virtual")
-    with spawned_daemon(tmp_path_factory.mktemp("clips"), *options) as spawned:
+    with spawned_daemon(clips, *options) as spawned:
         yield spawned
 
 
@@ -72,14 +77,56 @@ def test_a_session_becomes_clips_that_say_what_made_them(daemon: SpawnedDaemon) 
     assert clips[0].read_bytes() != clips[1].read_bytes()
 
 
-def test_more_than_the_models_window_is_refused_in_words(daemon: SpawnedDaemon) -> None:
+def test_a_clip_longer_than_the_window_is_made_in_windows_and_says_so(daemon: SpawnedDaemon) -> None:
     with OscClient(daemon.host, daemon.port) as client:
         play_session(client)
+        client.send("/sideman/takes", "i", 1)
         client.send("/sideman/bars", "i", 4)
         client.send("/sideman/generate", "s", "long")
-        *_, error = client.hear_until(*ENDS, within_s=30)
-    assert error.arguments[:2] == ("long", "too_long")
-    assert "JASCO plays 2 seconds at a time" in str(error.arguments[2])
+        heard = list(client.hear_until(*ENDS, within_s=120))
+    assert heard[-1].address == "/sideman/done", heard[-1]
+    told = [str(message.arguments[2]) for message in heard if message.arguments[1] == "windows"]
+    assert told == [
+        "JASCO plays 2 seconds at a time: the clip is made in 4 windows, joined at bars 2, 3 and 4 of the clip."
+    ]
+    (clip,) = [Path(str(message.arguments[3])) for message in heard if message.address == "/sideman/clip"]
+    receipt = json.loads(clip.with_suffix(".json").read_text(encoding="utf-8"))
+    assert receipt["computed_on"] == "cpu, float32"
+    assert [window["start_s"] for window in receipt["windows"]] == [0.0, 1.0, 2.0, 3.0]
+    assert [window["join_db"] is None for window in receipt["windows"]] == [True, False, False, False]
+    with wave.open(str(clip)) as file:
+        assert file.getnframes() == 4 * 48000
+
+
+def test_a_drum_track_of_the_session_is_heard_from_an_allowed_folder_alone(
+    daemon: SpawnedDaemon, clips: Path, tmp_path: Path
+) -> None:
+    allowed, outside = clips / "drums.wav", tmp_path / "outside.wav"
+    drums = np.random.default_rng(0).normal(0, 0.1, 64000).astype(np.float32)
+    for path in (allowed, outside):
+        soundfile.write(path, drums, 32000)
+    with OscClient(daemon.host, daemon.port) as client:
+        play_session(client)
+        client.send("/sideman/takes", "i", 1)
+        client.send("/sideman/drums/track", "s", str(outside))
+        *_, refused = client.hear_until("/sideman/error", within_s=30)
+        client.send("/sideman/drums/track", "s", str(allowed))
+        client.send("/sideman/generate", "s", "drummed")
+        heard = list(client.hear_until(*ENDS, within_s=120))
+        client.send("/sideman/drums/track", "")
+        client.send("/sideman/generate", "s", "charted")
+        after = list(client.hear_until(*ENDS, within_s=120))
+    assert refused.arguments[1] == "not_allowed"
+    receipts = []
+    for messages in (heard, after):
+        assert messages[-1].address == "/sideman/done", messages[-1]
+        (clip,) = [Path(str(message.arguments[3])) for message in messages if message.address == "/sideman/clip"]
+        receipts.append(json.loads(clip.with_suffix(".json").read_text(encoding="utf-8")))
+    sha256 = hashlib.sha256(allowed.read_bytes()).hexdigest()
+    assert receipts[0]["drum_track"] == f"drums.wav (SHA-256 {sha256})"
+    assert receipts[0]["drums"] == []
+    assert receipts[1]["drum_track"] is None
+    assert receipts[1]["drums"]
 
 
 def test_the_session_may_change_to_the_sketch_engine_and_back(daemon: SpawnedDaemon) -> None:

@@ -222,13 +222,13 @@ def test_an_unknown_label_is_refused(engine: JascoEngine) -> None:
 @pytest.mark.parametrize(
     ("chord", "words"),
     [
-        ((7.0, "C"), "C begins at 7 s, and the model's window lasts 1 s"),
-        ((1.0, "C"), "window lasts 1 s"),
+        ((7.0, "C"), "C begins at 7 s, and the clip lasts 0.8 s"),
+        ((0.81, "C"), "clip lasts 0.8 s"),
         ((-0.1, "C"), "begins at -0.1 s"),
         ((0.001, "nonsense"), "knows no chord 'nonsense'"),
         ((0.5, "UNK"), "knows no chord 'UNK'"),
     ],
-    ids=["past the end", "at the end", "before the start", "on no frame", "never trained"],
+    ids=["past the end", "after the end", "before the start", "on no frame", "never trained"],
 )
 def test_a_chord_that_no_frame_can_have_is_refused(engine: JascoEngine, chord: tuple[float, str], words: str) -> None:
     refused(engine, words, chords=((0.0, "C"), chord))
@@ -241,6 +241,10 @@ def test_what_is_no_number_is_refused(engine: JascoEngine, name: str) -> None:
 
 def test_a_description_of_ten_thousand_words_is_refused(engine: JascoEngine) -> None:
     refused(engine, f"reads {MAX_TOKENS}: shorten it", description="funk " * 10_000)
+
+
+def test_chords_that_go_backwards_are_refused(engine: JascoEngine) -> None:
+    refused(engine, "do not begin one after the other", chords=((0.5, "C"), (0.2, "F")))
 
 
 def test_drums_of_no_samples_are_refused(folder: Path) -> None:
