@@ -54,7 +54,7 @@ class Daemon:
         self._socket.close()
 
     def heard(self) -> list[tuple[str, tuple[Any, ...]]]:
-        messages = []
+        messages: list[tuple[str, tuple[Any, ...]]] = []
         while True:
             try:
                 datagram, self._client = self._socket.recvfrom(65536)

@@ -18,7 +18,9 @@ ROLES = (CHORDS, DRUMS, ASK)
 SLOTS_A_STEP = 24
 """Slots that are looked into in one step."""
 TRACKS_A_STEP = 8
-_CHORD = re.compile(r"(?:N|NC|N\.C\.?|[A-G](?:#|b|\u266f|\u266d)*(?:$|[^a-z\s]|[madsohn])[^\s;]*)$")
+_CHORD = re.compile(
+    r"(?:N|NC|N\.C\.?|[A-G](?:maj|min|hdim|dim|aug|sus|add|alt|omit|no|dom|ma|mi|m|M|o|:|/[A-G]|[^A-Za-z\s;])*)$"
+)
 """What could be a chord symbol, told from section names. The daemon is the judge of what is one."""
 
 
