@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from live_session import AM_DM_G_C, F_C_G_AM, eventually, heard, live_with_script, said, tick_until
 
-from bridge.osc_client import OscClient
+from bridge.osc_client import Heard, OscClient
 from bridge.spawned import SpawnedDaemon, spawned_daemon
 from plugin_host.standins.live import Clip, DrumRack, Live, MidiNote, Song
 
@@ -28,6 +28,14 @@ def client(daemon: SpawnedDaemon) -> Iterator[OscClient]:
         one.send("/sideman/takes", "i", 1)
         yield one
         one.send("/sideman/unsubscribe")
+
+
+def finished(client: OscClient, request: str) -> list[Heard]:
+    """What is told of a request until it is done."""
+    messages: list[Heard] = []
+    while ("/sideman/done", request) not in [(message.address, message.arguments[0]) for message in messages]:
+        messages += client.hear_until("/sideman/done", within_s=30)
+    return [message for message in messages if request in message.arguments[:1]]
 
 
 def song_with_chords() -> Song:
@@ -96,8 +104,7 @@ def test_live_closed_during_a_job_gets_the_clip_when_it_returns(daemon: SpawnedD
         tick_until(live, lambda: said(live, "Connected"))
         eventually(live, client, lambda session: len(session["chord_changes"]) == 4)
     client.send("/sideman/generate", "s", "while-closed")
-    *_, notice = client.hear_until("/sideman/done", within_s=30)
-    assert notice.address == "/sideman/done"
+    finished(client, "while-closed")
     with live_with_script(song, (daemon.host, daemon.port)) as again:
         name, take, where = heard(client, "/sideman/placed", again)
         assert (name, take, where) == ("while-closed", 0, "track Sideman, slot 1")
@@ -111,7 +118,7 @@ def test_live_closed_during_a_job_gets_the_clip_when_it_returns(daemon: SpawnedD
 def test_a_clip_while_live_is_closed_is_told_with_its_path(daemon: SpawnedDaemon, client: OscClient) -> None:
     client.send("/sideman/chords", "s", "C | F")
     client.send("/sideman/generate", "s", "alone")
-    messages = list(client.hear_until("/sideman/done", within_s=30))
+    messages = finished(client, "alone")
     (path,) = [str(message.arguments[3]) for message in messages if message.address == "/sideman/clip"]
     (notice,) = [m.arguments for m in messages if m.address == "/sideman/notice" and m.arguments[1] == "host"]
     assert notice[0] == "alone"
@@ -146,9 +153,8 @@ def test_a_frozen_track_is_said_in_live_and_to_the_clients(daemon: SpawnedDaemon
         client.send("/sideman/generate", "s", "frozen")
         while True:
             notice = heard(client, "/sideman/notice", live)
-            if notice[1] == "host":
+            if notice[:2] == ("frozen", "host"):
                 break
-        assert notice[0] == "frozen"
         assert "frozen: unfreeze it" in notice[2]
         assert ".wav" in notice[2]
         assert said(live, "is frozen")

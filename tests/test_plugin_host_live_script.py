@@ -71,6 +71,7 @@ class Session:
 
     def __init__(self, script: Any, song: Song) -> None:
         self.song = song
+        self.silent = False
         self.daemon = Daemon(script.link.osc)
         self.live = Live(song)
         self.live.surface = script.Sideman(self.live.instance, self.live.clock, self.daemon.address)
@@ -79,8 +80,16 @@ class Session:
         self.daemon.say("/sideman/hosting", "si", "run", 1)
 
     def ticked(self, count: int = 12) -> list[tuple[str, tuple[Any, ...]]]:
-        self.live.tick(count)
-        return [message for message in self.daemon.heard() if message[0] not in ("/sideman/daw", "/sideman/subscribe")]
+        """What the script says in so many ticks; each greeting is answered, as a daemon does."""
+        told = []
+        for _ in range(count):
+            self.live.tick()
+            for message in self.daemon.heard():
+                if message[0] == "/sideman/daw" and not self.silent:
+                    self.daemon.say("/sideman/hosting", "si", "run", 1)
+                elif message[0] not in {"/sideman/daw", "/sideman/subscribe"}:
+                    told.append(message)
+        return told
 
     def offer(self, path: Path, number: int = 1, again: int = 0, target: str = "", **changed: float) -> None:
         values = {"start": 0.0, "beats": 16.0, "seconds": 8.0, "tempo": 120.0, **changed}

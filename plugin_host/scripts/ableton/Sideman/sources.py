@@ -19,7 +19,7 @@ SLOTS_A_STEP = 24
 """Slots that are looked into in one step."""
 TRACKS_A_STEP = 8
 _CHORD = re.compile(
-    r"(?:N|NC|N\.C\.?|[A-G](?:maj|min|hdim|dim|aug|sus|add|alt|omit|no|dom|ma|mi|m|M|o|:|/[A-G]|[^A-Za-z\s;])*)$"
+    r"(?:N|NC|N\.C\.?|[A-G](?:[Mm]aj|[Mm]in|hdim|[Dd]im|[Aa]ug|sus|add|alt|omit|no|dom|ma|mi|m|M|o|b|:|/[A-G]|[^A-Za-z\s;])*)$"
 )
 """What could be a chord symbol, told from section names. The daemon is the judge of what is one."""
 
