@@ -76,7 +76,7 @@ class AbletonOscHost:
                 raise HostError(PORT_TAKEN) from None
             raise HostError(f"UDP port {self._answer_port} cannot be used: {error.strerror}.") from None
         self._heard_at = self._clock()
-        self._round()
+        self.renew()
 
     async def close(self) -> None:
         """Stop the listeners, and let go of the port; safe to call twice."""
@@ -126,14 +126,19 @@ class AbletonOscHost:
                 self._desk.tell("", str(error))
             log.info("AbletonOSC: %s: %s", address, error)
 
-    def _round(self) -> None:
-        """Ask everything, which renews the listeners; say so once when no answer has come for three rounds."""
+    def renew(self) -> None:
+        """Ask everything, which renews the listeners; say so once when no answer has come for three rounds.
+
+        It comes again by itself every five seconds.
+        """
+        if self._timer:
+            self._timer.cancel()
         self._ask(dialect.QUESTIONS)
         if not self._silent and self._clock() - self._heard_at > dialect.SILENCE_S:
             self._silent = True
             if self._desk:
                 self._desk.tell("", NOT_THERE)
-        self._timer = asyncio.get_running_loop().call_later(dialect.RENEW_S, self._round)
+        self._timer = asyncio.get_running_loop().call_later(dialect.RENEW_S, self.renew)
 
     def _ask(self, addresses: Sequence[str]) -> None:
         if self._transport:

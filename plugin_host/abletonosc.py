@@ -44,16 +44,18 @@ FAREWELL: Final = tuple(f"/live/song/stop_listen/{name}" for name in LISTENED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Song:
-    """What AbletonOSC has said so far, as far as it takes two of its messages to say one thing."""
+    """What AbletonOSC has said so far: some things take two of its messages, and each round says everything again."""
 
     numerator: int | None = None
     denominator: int | None = None
     root: int | None = None
     scale: str | None = None
+    tempo: Bpm | None = None
     loop: bool = False
     loop_start: float = 0.0
     loop_length: float | None = None
     playing: bool | None = None
+    chords: ChordChart | None = None
 
 
 Heard = tuple[Song, tuple[ev.SessionEvent, ...]]
@@ -62,12 +64,16 @@ Heard = tuple[Song, tuple[ev.SessionEvent, ...]]
 def hear(song: Song, address: str, arguments: Sequence[OscArgument]) -> Heard | None:
     """What a message means; None for an address that means nothing here.
 
-    Raises ``SidemanError`` for values that make no sense; the song is as it was then.
+    What was said before is not told again: somebody else may have changed it in the session since. Only the position
+    always is. Raises ``SidemanError`` for values that make no sense; the song is as it was then.
     """
+    if address in _POSITIONS:
+        return song, (ev.Locate(at=Beats(max(0.0, _number(arguments)))),)
     reader = _READERS.get(address)
     if reader is None:
         return None
-    return reader(song, arguments)
+    heard, events = reader(song, arguments)
+    return heard, events if heard != song else ()
 
 
 def _number(arguments: Sequence[OscArgument]) -> float:
@@ -81,7 +87,8 @@ def _tempo(song: Song, arguments: Sequence[OscArgument]) -> Heard:
     bpm = _number(arguments)
     if not MIN_BPM <= bpm <= MAX_BPM:
         raise HostError(f"AbletonOSC sent a tempo of {bpm:g}, which is none.")
-    return song, (ev.SetTempo(bpm=Bpm(round(bpm, 4))),)
+    tempo = Bpm(round(bpm, 4))
+    return replace(song, tempo=tempo), (ev.SetTempo(bpm=tempo),)
 
 
 def _numerator(song: Song, arguments: Sequence[OscArgument]) -> Heard:
@@ -100,15 +107,8 @@ def _with_meter(song: Song) -> Heard:
 
 
 def _playing(song: Song, arguments: Sequence[OscArgument]) -> Heard:
-    """Every round says it again; only a change is told, for the position is told by beats."""
     playing = bool(_number(arguments))
-    if playing == song.playing:
-        return song, ()
     return replace(song, playing=playing), (ev.Play() if playing else ev.Stop(),)
-
-
-def _position(song: Song, arguments: Sequence[OscArgument]) -> Heard:
-    return song, (ev.Locate(at=Beats(max(0.0, _number(arguments)))),)
 
 
 def _root(song: Song, arguments: Sequence[OscArgument]) -> Heard:
@@ -129,7 +129,9 @@ def _with_key(song: Song) -> Heard:
 
 
 def _loop(song: Song, arguments: Sequence[OscArgument]) -> Heard:
-    song = replace(song, loop=bool(_number(arguments)))
+    before, song = song, replace(song, loop=bool(_number(arguments)))
+    if before.loop and not song.loop:
+        return song, (ev.SetStart(at=Beats(0.0)),)
     return song, _loop_events(song)
 
 
@@ -144,9 +146,9 @@ def _loop_length(song: Song, arguments: Sequence[OscArgument]) -> Heard:
 
 
 def _loop_events(song: Song) -> tuple[ev.SessionEvent, ...]:
-    """Clips begin with the loop, and are as long where it is whole bars."""
+    """Clips begin with the loop, and are as long where it is whole bars. A loop that is off says nothing."""
     if not song.loop:
-        return (ev.SetStart(at=Beats(0.0)),)
+        return ()
     start = ev.SetStart(at=Beats(song.loop_start))
     if song.loop_length is None or song.numerator is None or song.denominator is None:
         return (start,)
@@ -167,17 +169,16 @@ def _cue_points(song: Song, arguments: Sequence[OscArgument]) -> Heard:
     if not changes:
         return song, ()
     chart = ChordChart(changes=tuple(changes[at] for at in sorted(changes)))
-    return song, (ev.SetChordChart(chart=chart),)
+    return replace(song, chords=chart), (ev.SetChordChart(chart=chart),)
 
 
+_POSITIONS: Final = ("/live/song/get/current_song_time", "/live/song/get/beat")
 _READERS: Final[Mapping[str, Callable[[Song, Sequence[OscArgument]], Heard]]] = MappingProxyType(
     {
         "/live/song/get/tempo": _tempo,
         "/live/song/get/signature_numerator": _numerator,
         "/live/song/get/signature_denominator": _denominator,
         "/live/song/get/is_playing": _playing,
-        "/live/song/get/current_song_time": _position,
-        "/live/song/get/beat": _position,
         "/live/song/get/root_note": _root,
         "/live/song/get/scale_name": _scale,
         "/live/song/get/loop": _loop,
