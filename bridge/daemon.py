@@ -31,9 +31,12 @@ from bridge.engine import IdInUse
 from bridge.engine_client import EngineClient, engine_command
 from bridge.engine_parts import model_folders, model_settings, require_parts, sound_source
 from bridge.errors import EngineCrashed, RequestError, SidemanError
-from bridge.hosts import require_host
+from bridge.hosts import mailbox_folder, require_host
 from bridge.link import AbletonLink, LinkPeer
 from bridge.live import LiveMidi
+from bridge.machine import Machine
+from bridge.mailbox import HOST as MAILBOX
+from bridge.mailbox import Mailbox
 from bridge.model_store import codec_folder
 from bridge.osc_commands import (
     ChartCommand,
@@ -145,7 +148,7 @@ class Daemon:
             handler=self.handle, version=self._version, allowed_hosts=frozenset(config.osc.allow_hosts)
         )
         self.engine = EngineClient(command, stall_s=engine.stall_s)
-        self.host: Host | None = require_host(config.host.name)()
+        self.host: Host | None = require_host(config.host.name).make(config.host)
         self.takes = Takes(
             self.folder,
             self.host,
@@ -177,9 +180,15 @@ class Daemon:
                 tell=lambda notice: self.server.broadcast(notice_reply("", notice), None),
                 link=self._join_link if config.link.enabled else None,
             )
+        run = secrets.token_hex(8)
+        self.mailbox: Mailbox | None = None
+        folder = mailbox_folder(config.host.name, config.host, Machine.this())
+        if folder:
+            self.mailbox = Mailbox(folder, run=run, take=self.server.take, clock=monotonic)
+            self.server.add_route(MAILBOX, self.mailbox.send)
         self.desk = DawDesk(
             self.host,
-            run=secrets.token_hex(8),
+            run=run,
             send=self.server.send,
             broadcast=self.server.broadcast,
             apply=lambda event: self._apply(event, None),
@@ -203,6 +212,9 @@ class Daemon:
             stack.push_async_callback(self.engine.close)
             await self.server.start(self._config.osc.host, self._config.osc.port)
             stack.push_async_callback(self.server.close)
+            if self.mailbox:
+                stack.callback(self.mailbox.close)
+                self.mailbox.start()
             self.queue.start()
             stack.push_async_callback(self.queue.close)
             stack.callback(self.server.stop_hearing)

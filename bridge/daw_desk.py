@@ -1,6 +1,6 @@
 """The daemon's end of a DAW: what its script says comes in here, and clips are offered to it from here.
 
-A thin shell around ``plugin_host.ableton``, which is pure: this module has the socket, the timer and the clients.
+A thin shell around ``plugin_host.offering``, which is pure: this module has the socket, the timer and the clients.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from bridge.osc_clients import Client
 from bridge.osc_commands import DawCommand, DawHere, DawLeaves, PlaceDone, PlaceFailed
 from bridge.osc_replies import Hosting, NoticeReply, PlacedReply, PlaceRequest, Reply
 from midi.events import SessionEvent
-from plugin_host.ableton import AbletonHost
 from plugin_host.host import Host, HostError, Placement, TalkingHost
+from plugin_host.offering import OfferingHost
 from plugin_host.offers import Offer
 
 MAX_PAUSE_S: Final = 60.0
@@ -39,7 +39,7 @@ class DawDesk:
         apply: Callable[[SessionEvent], None],
     ) -> None:
         """``run`` tells this run of the daemon from others. Nothing is sent before a script has spoken."""
-        self._host = host if isinstance(host, AbletonHost) else None
+        self._host = host if isinstance(host, OfferingHost) else None
         self._run = run
         self._send, self._broadcast, self._apply = send, broadcast, apply
         self._client: Client | None = None

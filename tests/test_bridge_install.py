@@ -11,14 +11,17 @@ from typer.testing import CliRunner
 
 from bridge import install as module
 from bridge.cli import app
-from bridge.install import MANIFEST, SCRIPTS, InstallError, Machine, install
+from bridge.install import MANIFEST, SCRIPTS, InstallError, install
+from bridge.machine import Machine
 
 DAEMON = "127.0.0.1:9130"
 SOURCE = Path(module.__file__).parents[1] / "plugin_host" / "scripts" / "ableton" / "Sideman"
 
 
 def machine(tmp_path: Path, system: str = "darwin") -> Machine:
-    return Machine(system=system, home=tmp_path / "home", documents=tmp_path / "home" / "Documents")
+    home = tmp_path / "home"
+    settings = {"darwin": "Library/Application Support", "win32": "AppData/Roaming", "linux": ".config"}[system]
+    return Machine(system=system, home=home, documents=home / "Documents", settings=home / settings)
 
 
 def files(folder: Path) -> dict[str, bytes]:
