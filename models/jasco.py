@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -153,11 +153,13 @@ class TimeEmbedding(nn.Module):
 class Conditions:
     """What the field is given beside latents and time, one row for each member of each guidance term.
 
-    ``temporal`` are [rows, T, dim] by name, of any length T; ``text`` is [rows, L, dim].
+    ``temporal`` are [rows, T, dim] by name, of any length T; ``text`` is [rows, L, dim]. ``told`` says that only so
+    many of the first rows have a text, and that of the others is zero; None says nothing.
     """
 
     temporal: Mapping[str, Tensor]
     text: Tensor
+    told: int | None = None
 
 
 class FlowModel(nn.Module):
@@ -180,7 +182,7 @@ class FlowModel(nn.Module):
     def forward(self, z: Tensor, t: Tensor, conditions: Conditions) -> Tensor:
         """The field at ``z`` [rows, T, flow_dim]. Conditions are cut to T frames, or zeros are added."""
         frames = z.shape[1]
-        parts = [z, *(_to_frames(conditions.temporal[name], frames) for name in self.config.conditions)]
+        parts = [z, *(to_frames(conditions.temporal[name], frames) for name in self.config.conditions)]
         x = self.embed(torch.cat(parts, dim=-1))
         source = conditions.text + self.time(t)
         x = x + sinusoidal_positions(frames, self.config.dim, device=z.device).to(x.dtype)
@@ -201,7 +203,7 @@ class FlowModel(nn.Module):
         return x
 
 
-def _to_frames(condition: Tensor, frames: int) -> Tensor:
+def to_frames(condition: Tensor, frames: int) -> Tensor:
     """Cut to ``frames``, or followed by zeros, which are not the projection of anything."""
     return nn.functional.pad(condition[:, :frames], (0, 0, 0, max(0, frames - condition.shape[1])))
 
@@ -337,9 +339,13 @@ class Conditioner(nn.Module):
         }
         if self.config.melody_dim:
             temporal["melody"] = self.melody(self.melody_rows(controls, terms))
-        states, mask = text.encode(self.descriptions(controls, terms))
+        descriptions = self.descriptions(controls, terms)
+        states, mask = text.encode(descriptions)
         described = self.text(states.to(self.text.weight.dtype)) * mask[..., None]
-        return Conditions(temporal={name: _by_row(rows, batch) for name, rows in temporal.items()}, text=described)
+        last_told = max((place for place, one in enumerate(descriptions) if one), default=-1)
+        return Conditions(
+            temporal={name: _by_row(rows, batch) for name, rows in temporal.items()}, text=described, told=last_told + 1
+        )
 
     def descriptions(self, controls: Controls, terms: Sequence[Term]) -> list[str | None]:
         """The description of every row; the null term has none."""
@@ -402,6 +408,25 @@ def _by_row(rows: Tensor, batch: int) -> Tensor:
 # The model
 
 
+class Solve(Protocol):
+    """Another way to carry noise [B, T, C] to latents, which gives the same up to rounding.
+
+    Frames that are ``kept`` [B, K, C] must come out about as they are; ``watch`` is told before each evaluation.
+    """
+
+    def __call__(
+        self,
+        conditions: Conditions,
+        terms: Sequence[Term],
+        start: Tensor,
+        solver: Solver,
+        kept: Tensor | None,
+        watch: Watch,
+    ) -> Tensor:
+        """The latents."""
+        ...
+
+
 class Jasco(nn.Module):
     """A JASCO checkpoint in memory, with the codec that it brings and a text encoder."""
 
@@ -412,6 +437,8 @@ class Jasco(nn.Module):
         self.conditioner = Conditioner(config, text.dim)
         self.codec = codec
         self.text_encoder = text
+        self.fast: Solve | None = None
+        """What ``sample`` leaves the flow to; None is the plain way, which is written out here."""
 
     def field(self, conditions: Conditions, terms: Sequence[Term]) -> Field:
         """The guided vector field under these conditions; what a half-precision model gives is added up in float32."""
@@ -442,12 +469,24 @@ class Jasco(nn.Module):
         terms = guidance.terms
         conditions = self.conditioner(controls, terms, self.codec, self.text_encoder)
         start = noise.to(device=conditions.text.device, dtype=torch.float32)
+        held = None if kept is None else kept.to(start)
+        latents = (self.fast or self.solve)(conditions, terms, start, solver, held, watch)
+        return latents if held is None else torch.cat([held, latents[:, held.shape[1] :]], dim=1)
+
+    def solve(
+        self,
+        conditions: Conditions,
+        terms: Sequence[Term],
+        start: Tensor,
+        solver: Solver,
+        kept: Tensor | None,
+        watch: Watch,
+    ) -> Tensor:
+        """The plain ``Solve``."""
         field = self.field(conditions, terms)
-        if kept is None:
-            return integrate(field, start, solver, watch)
-        held = kept.to(start)
-        latents = integrate(_holding(field, held - start[:, : held.shape[1]]), start, solver, watch)
-        return torch.cat([held, latents[:, held.shape[1] :]], dim=1)
+        if kept is not None:
+            field = holding(field, kept - start[:, : kept.shape[1]])
+        return integrate(field, start, solver, watch)
 
     @torch.inference_mode()
     def decode(self, latents: Tensor) -> Tensor:
@@ -457,7 +496,7 @@ class Jasco(nn.Module):
         return self.codec.decode(scaled.transpose(1, 2).to(weight.dtype))
 
 
-def _holding(field: Field, velocity: Tensor) -> Field:
+def holding(field: Field, velocity: Tensor) -> Field:
     """A field that has a given velocity [B, K, C] in the first frames."""
 
     def held(z: Tensor, t: Tensor) -> Tensor:
