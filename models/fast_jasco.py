@@ -80,11 +80,11 @@ class FastFlow:
     def __init__(self, flow: FlowModel, *, matrix: MakeMatrix | None = None, capture: Capture | None = None) -> None:
         """``matrix`` makes the layers' matrices once, of copies; None reads the flow's own weights in each run.
 
-        With ``capture`` each shape of work is captured once and replayed.
+        With ``capture`` each shape of work is captured once and replayed; it may be taken away at any time.
         """
         self._flow = flow
         self._kept = None if matrix is None else self._stack(matrix)
-        self._capture = capture
+        self.capture = capture
         self._replays: Replays[_Captured] = Replays(SHAPES_KEPT)
 
     def __call__(
@@ -109,9 +109,9 @@ class FastFlow:
         steps = evaluations(solver)
         times = torch.tensor([one.time for one in steps], dtype=start.dtype, device=start.device)
         shifts = stack.shifts(times)
-        if self._capture and len(steps) <= MOST_EVALUATIONS:
+        if self.capture and len(steps) <= MOST_EVALUATIONS:
             prepared = self._prepared(conditions, terms, start, bucket_of(conditions.text.shape[1]), velocity)
-            return self._replayed(stack, self._capture, prepared, start, steps, shifts, watch)
+            return self._replayed(stack, self.capture, prepared, start, steps, shifts, watch)
         prepared = self._prepared(conditions, terms, start, None, velocity)
         return solved(stack, prepared, start, steps, shifts, watch)
 

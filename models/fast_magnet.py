@@ -81,11 +81,11 @@ class FastTokens:
     ) -> None:
         """``matrix`` makes the layers' matrices once, of copies; None reads the model's own weights in each run.
 
-        With ``capture`` each shape of work is captured once and replayed. ``band`` makes what bands are heard by.
+        With ``capture`` each shape of work is captured once and replayed; it may be taken away at any time. ``band`` makes what bands are heard by.
         """
         self._tokens = tokens
         self._kept = None if matrix is None else self._layers(matrix)
-        self._capture = capture
+        self.capture = capture
         self._band = band
         self._replays: Replays[_Captured] = Replays(SHAPES_KEPT)
 
@@ -104,7 +104,7 @@ class FastTokens:
         fixed = [all(frames[start : start + unit]) for start in range(0, length, unit)]
         plan = schedule(decoding, units=len(fixed), fixed=sum(fixed))
         layers = self._kept or self._layers(Plain)
-        bucket = bucket_of(text.shape[1]) if self._capture else None
+        bucket = bucket_of(text.shape[1]) if self.capture else None
         blocks = [layer for layer in model.layers if isinstance(layer, TransformerLayer)]
         heard = tuple(heard_of(layer.cross_attn, text, bucket) for layer in blocks) if len(text) else ()
         total, done = sum(decoding.decoding_steps), 0
@@ -124,7 +124,7 @@ class FastTokens:
                 given=given,
                 fixed=torch.tensor(fixed, device=device),
             )
-            fill = self._replayed if self._capture and len(steps) <= MOST_STEPS else self._filled
+            fill = self._replayed if self.capture and len(steps) <= MOST_STEPS else self._filled
             codes[:, index] = fill(_Network(model, layers), stage, steps, decoding, draws, tell)
         return codes
 
@@ -164,8 +164,8 @@ class FastTokens:
     def _replayed(
         self, network: _Network, stage: Stage, steps: Sequence[Step], decoding: Decoding, draws: Draws, tell: Watch
     ) -> Tensor:
-        assert self._capture is not None
-        capture, how = self._capture, replace(decoding, decoding_steps=(), cfg_max=0.0, cfg_min=0.0, temperature=1.0)
+        assert self.capture is not None
+        capture, how = self.capture, replace(decoding, decoding_steps=(), cfg_max=0.0, cfg_min=0.0, temperature=1.0)
         text = tuple(stage.heard[0].keys.shape) if stage.heard else ()
         weight = network.model.out_norm.weight
         key = (stage.index, tuple(stage.base.shape), text, how, weight.dtype)

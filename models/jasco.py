@@ -21,6 +21,7 @@ from models.errors import ModelError
 from models.layers import NORM_EPS, TransformerLayer, sinusoidal_positions
 from models.presets import Solver
 from models.solvers import Field, Watch, integrate
+from models.streaming_codec import CHUNK_FRAMES, Chunks, decoding
 from models.text import TextEncoder
 from models.vocabulary import NO_CHORD, chord_vocabulary
 from models.xp_config import XpConfig
@@ -491,9 +492,17 @@ class Jasco(nn.Module):
     @torch.inference_mode()
     def decode(self, latents: Tensor) -> Tensor:
         """Audio [B, 1, N] of the flow's latents [B, T, C]."""
+        return self.codec.decode(self._scaled(latents))
+
+    @torch.inference_mode()
+    def decoding(self, latents: Tensor, chunk_frames: int = CHUNK_FRAMES) -> Chunks:
+        """``decode`` in chunks of so many frames."""
+        return decoding(self.codec, self._scaled(latents), chunk_frames)
+
+    def _scaled(self, latents: Tensor) -> Tensor:
+        """Latents [B, C, T] as the codec has them."""
         scaled = latents * self.config.latent_std + self.config.latent_mean
-        weight = next(self.codec.parameters())
-        return self.codec.decode(scaled.transpose(1, 2).to(weight.dtype))
+        return scaled.transpose(1, 2).to(next(self.codec.parameters()).dtype)
 
 
 def holding(field: Field, velocity: Tensor) -> Field:

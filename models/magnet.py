@@ -20,6 +20,7 @@ from models.codec import Codec, CodecConfig
 from models.errors import ModelError
 from models.layers import NORM_EPS, Band, TransformerLayer, sinusoidal_positions
 from models.presets import Decoding
+from models.streaming_codec import CHUNK_FRAMES, Chunks, decoding
 from models.text import TextEncoder
 from models.xp_config import XpConfig
 
@@ -429,6 +430,11 @@ class Magnet(nn.Module):
     def decode(self, codes: Tensor) -> Tensor:
         """Audio [B, 1, N] of codes [B, K, T]."""
         return self.codec.decode(self.codec.dequantise(codes))
+
+    @torch.inference_mode()
+    def decoding(self, codes: Tensor, chunk_frames: int = CHUNK_FRAMES) -> Chunks:
+        """``decode`` in chunks of so many frames."""
+        return decoding(self.codec, self.codec.dequantise(codes), chunk_frames)
 
 
 class _Filling:

@@ -175,14 +175,14 @@ def test_numbers_that_overflow_are_made_again_in_single_precision(
     """The field itself overflows; the adaptive solver must notice before it halves its steps for ever."""
     engine._model.flow.half()
     engine._model.conditioner.half()
-    forward = engine._model.flow.forward
+    forward = engine._model.flow.out.forward
     precisions: set[torch.dtype] = set()
 
-    def overflowing(z: torch.Tensor, *rest: object) -> torch.Tensor:
-        precisions.add(z.dtype)
-        return forward(z, *rest) * (float("inf") if z.dtype == torch.float16 else 1.0)
+    def overflowing(x: torch.Tensor) -> torch.Tensor:
+        precisions.add(x.dtype)
+        return forward(x) * (float("inf") if x.dtype == torch.float16 else 1.0)
 
-    monkeypatch.setattr(engine._model.flow, "forward", overflowing)
+    monkeypatch.setattr(engine._model.flow.out, "forward", overflowing)
     (waveform,) = made(engine, replace(CONTROLS, solver=solver))
     assert waveform.notices == (SINGLE_PRECISION,)
     assert precisions == {torch.float16, torch.float32}
@@ -198,10 +198,10 @@ def test_numbers_that_are_none_in_single_precision_are_an_error(engine: JascoEng
 
 
 def test_memory_that_ends_in_the_codec_is_said_too(engine: JascoEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(latents: torch.Tensor) -> torch.Tensor:
+    def full(latents: torch.Tensor, chunk: int) -> torch.Tensor:
         raise RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)")
 
-    monkeypatch.setattr(engine._model, "decode", full)
+    monkeypatch.setattr(engine._model, "decoding", full)
     with pytest.raises(GeneratorError, match="memory of cpu: close what else uses it"):
         made(engine, CONTROLS)
 
