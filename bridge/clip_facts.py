@@ -41,10 +41,15 @@ def receipt_for(
     soundfont: Path | None,
     created_at: datetime,
     score: Score | None = None,
+    replaces: str | None = None,
 ) -> Receipt:
-    """The receipt of one take. ``state`` is the session as it was when the request was made."""
+    """The receipt of one take. ``state`` is the session as it was when the request was made.
+
+    ``replaces`` is the file of the take's draft, where there is one.
+    """
     window = request.window
-    drum_track = _drum_track(request.controls[facts.take])
+    controls = (request.drafts if facts.draft else request.controls)[facts.take]
+    drum_track = _drum_track(controls)
     name, licence = (soundfont.name, "as the user's own file says") if soundfont else DEFAULT_SOUNDFONT
     plays_soundfont = request.model is None or (bool(chart.drums) and request.engine == JASCO and drum_track is None)
     return Receipt(
@@ -56,8 +61,10 @@ def receipt_for(
         request_id=request.id,
         take=facts.take,
         seed=facts.seed,
+        draft=facts.draft,
+        replaces=replaces,
         prompt=request.prompt,
-        caption=_caption(request.controls[facts.take]),
+        caption=_caption(controls),
         target=request.target,
         bpm=window.bpm,
         tempo=state.tempo_map.tempos,
@@ -66,14 +73,14 @@ def receipt_for(
         start=window.start,
         bars=window.bars,
         chords_asked=tuple(ChordAsked(start=span.start, label=_as_asked(span)) for span in chart.chords),
-        chords_used=tuple(_chords_used(request.controls[facts.take], state.tempo_map)),
+        chords_used=tuple(_chords_used(controls, state.tempo_map)),
         chords_substituted=tuple(_substituted(chart)) if request.engine == JASCO else (),
         drums=chart.drums,
         drum_track=drum_track,
         melody=chart.melody,
-        engine_settings=_engine_settings(request.controls[facts.take]),
-        given_audio=_given_audio(request.controls[facts.take]),
-        windows=tuple(_windows(request.controls[facts.take], facts, window)),
+        engine_settings=_engine_settings(controls),
+        given_audio=_given_audio(controls),
+        windows=tuple(_windows(controls, facts, window)),
         tempo_fit=facts.tempo_fit,
         score=score,
         total_score=score.total if score else None,

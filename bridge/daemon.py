@@ -37,7 +37,8 @@ from bridge.live import LiveMidi
 from bridge.machine import Machine
 from bridge.mailbox import HOST as MAILBOX
 from bridge.mailbox import Mailbox
-from bridge.model_store import codec_folder
+from bridge.model_store import codec_folder, speed_memory
+from bridge.neural_config import drafts_first
 from bridge.osc_commands import (
     ChartCommand,
     ChordMarkers,
@@ -143,11 +144,14 @@ class Daemon:
             models=model_folders(config),
             codecs=codec_folder(config.engine.models),
             device=engine.device,
+            dtype=engine.dtype,
+            graphs=engine.graphs,
+            memory=speed_memory(),
         )
         self.server = OscServer(
             handler=self.handle, version=self._version, allowed_hosts=frozenset(config.osc.allow_hosts)
         )
-        self.engine = EngineClient(command, stall_s=engine.stall_s)
+        self.engine = EngineClient(command, stall_s=engine.stall_s, on_warming=self._warming)
         self.host: Host | None = require_host(config.host.name).make(config.host)
         self.takes = Takes(
             self.folder,
@@ -369,6 +373,7 @@ class Daemon:
                 audio=self._config.clips.audio,
                 model=model_settings(state.engine, self._config, state.settings),
                 score=self._config.clips.score,
+                draft_first=drafts_first(self._config.engine, state.settings),
             )
             order = Order(client=client, state=state, chart=planned.chart, notices=planned.notices)
             self.queue.submit(planned.request, order)
@@ -398,6 +403,11 @@ class Daemon:
         return text
 
     # Out
+
+    def _warming(self, share: float, what: str) -> None:
+        """An engine that gets ready tells so as a request does, with no id."""
+        log.info("engine: %s, %d %%", what, round(100 * share))
+        self.server.broadcast(osc.ProgressReply(id="", share=share), None)
 
     def _notify(self, job: jobs.Job[Order], event: jobs.JobEvent) -> None:
         request_id = job.request.id

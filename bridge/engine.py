@@ -192,7 +192,7 @@ class JobQueue(Generic[OwnerT]):
                 async for take in takes:
                     if not job.stopping:
                         await self.deliver(job, take)
-                        job.clips += isinstance(take, TakeAudio)
+                        job.clips += isinstance(take, TakeAudio) and not take.facts.draft
         except Cancelled:
             return WasCancelled()
         except SidemanError as error:

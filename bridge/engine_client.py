@@ -34,6 +34,7 @@ from bridge.requests import (
     Stopped,
     TakeMade,
     TakeScored,
+    Warming,
     line_of,
 )
 from bridge.shared_audio import read_shared, shared_folder
@@ -142,8 +143,16 @@ class EngineRunner(Protocol):
 class EngineClient:
     """Starts and supervises one engine process. Used on one event loop."""
 
-    def __init__(self, command: Sequence[str], *, stall_s: float) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        stall_s: float,
+        on_warming: Callable[[float, str], None] = lambda share, what: None,
+    ) -> None:
+        """``on_warming`` is told the share of a start that is done, and what is being done."""
         self._command = tuple(command)
+        self._on_warming = on_warming
         self._stall_s = stall_s
         self._child: _Child | None = None
         self._starting: asyncio.Task[None] | None = None
@@ -194,6 +203,9 @@ class EngineClient:
     async def _await_ready(self, child: _Child) -> None:
         try:
             message = await self._receive(child, START_LIMIT_S)
+            while isinstance(message, Warming):
+                self._on_warming(message.share, message.what)
+                message = await self._receive(child, START_LIMIT_S)
         except EngineCrashed as error:
             if child.was_killed:
                 raise
@@ -217,14 +229,16 @@ class EngineClient:
         try:
             with shared_folder() as folder:
                 paths = tuple(folder / f"{take}.f32" for take in range(len(request.controls)))
+                drafts = tuple(folder / f"{take}-draft.f32" for take in range(len(request.drafts)))
                 known = self._child if self._child and self._child.alive else None
                 await self._start_unless_stopped(request.id)
-                first = await self._first_answer(Run(request=request, audio=paths), known)
+                first = await self._first_answer(Run(request=request, audio=paths, drafts=drafts), known)
                 async for made in self._takes(request.id, first, on_progress):
                     if isinstance(made, TakeScored):
                         yield made
                         continue
-                    audio = await asyncio.to_thread(read_shared, paths[made.take], request.window.frames, CHANNELS)
+                    path = (drafts if made.draft else paths)[made.take]
+                    audio = await asyncio.to_thread(read_shared, path, request.window.frames, CHANNELS)
                     yield TakeAudio(facts=made, samples=audio)
             ended = True
         except SidemanError:
@@ -281,7 +295,7 @@ class EngineClient:
         """The next thing that the engine says of a request."""
         while self._child:
             message = await self._receive(self._child, self._stall_s)
-            if not isinstance(message, Ready) and message.id == request_id:
+            if not isinstance(message, Ready | Warming) and message.id == request_id:
                 self._pace.heard(asyncio.get_running_loop().time())
                 return message
         raise EngineCrashed("The engine process is gone; the next request starts it again.")
@@ -417,13 +431,18 @@ def engine_command(
     models: Mapping[str, Path] | None = None,
     codecs: Path | None = None,
     device: str = "auto",
+    dtype: str = "auto",
+    graphs: str = "auto",
+    memory: Path | None = None,
 ) -> tuple[str, ...]:
     """The command line of an engine process; ``-P`` keeps the current folder out of its imports.
 
-    ``models`` are converted models by engine, ``codecs`` the folder with what drum tracks are decoded by.
+    ``models`` are converted models by engine, ``codecs`` the folder with what drum tracks are decoded by, ``memory``
+    the file that what was measured of this machine is noted in.
     """
     command = [sys.executable, "-P", "-m", "bridge.engine_process", "--engine", name, "--device", device]
-    for option, path in (("--soundfont", soundfont), ("--kit", kit), ("--codecs", codecs)):
+    command += ["--dtype", dtype, "--graphs", graphs]
+    for option, path in (("--soundfont", soundfont), ("--kit", kit), ("--codecs", codecs), ("--memory", memory)):
         if path:
             command += [option, str(path)]
     for engine, path in (models or {}).items():

@@ -238,8 +238,8 @@ _ROWS: Final = (
     ReplyRow(
         address="/sideman/progress",
         type=ProgressReply,
-        arguments=(_ID, Real(name="share", meaning="the part that is done", low=0, high=1)),
-        meaning="Sent at least once a second while a request runs.",
+        arguments=(_ID_OR_EMPTY, Real(name="share", meaning="the part that is done", low=0, high=1)),
+        meaning="Sent at least once a second while a request runs; with an empty id while an engine gets ready.",
     ),
     ReplyRow(
         address="/sideman/clip",

@@ -65,21 +65,28 @@ class Takes:
         self._sound_source = sound_source
         self._now = now
         self._made: dict[tuple[str, int], Path] = {}
+        self._drafts: dict[tuple[str, int], Path] = {}
+        """Those that nothing has replaced yet."""
 
     async def deliver(self, job: Job[Order], take: TakeAudio | TakeScored) -> None:
         """Write one take and place it, or note its score. Raises ``DiskError`` for a take that cannot be written."""
         if isinstance(take, TakeScored):
             await self._score(job, take)
             return
-        clip = await asyncio.to_thread(self._write, job, take)
+        draft = None if take.facts.draft else self._drafts.pop((job.request.id, take.facts.take), None)
+        clip = await asyncio.to_thread(self._write, job, take, draft)
         self._made[clip.request_id, clip.take] = clip.path
+        if take.facts.draft:
+            self._drafts[clip.request_id, clip.take] = clip.path
         while len(self._made) > MAX_CLIPS_KNOWN:
             del self._made[next(iter(self._made))]
+        while len(self._drafts) > MAX_CLIPS_KNOWN:
+            del self._drafts[next(iter(self._drafts))]
         for notice in take_notices(take.facts):
             self.notice(job, notice)
         self._broadcast(_clip_reply(clip), job.owner.client)
         if self._host:
-            await self._place(self._host, job, clip)
+            await self._place(self._host, job, clip, draft)
 
     def notice(self, job: Job[Order], notice: Notice) -> None:
         """Tell something about a job."""
@@ -115,7 +122,7 @@ class Takes:
             self.notice(job, Notice(code="score", message=str(error)))
         self._broadcast(_score_reply(scored), job.owner.client)
 
-    def _write(self, job: Job[Order], take: TakeAudio) -> Clip:
+    def _write(self, job: Job[Order], take: TakeAudio, draft: Path | None) -> Clip:
         request, state = job.request, job.owner.state
         receipt = receipt_for(
             request,
@@ -125,10 +132,11 @@ class Takes:
             job.owner.notices,
             soundfont=self._sound_source(request.engine),
             created_at=self._now(),
+            replaces=draft.name if draft else None,
         )
         return self.folder.write(take.samples, tags=loop_tags(request.window, state.key), receipt=receipt)
 
-    async def _place(self, host: Host, job: Job[Order], clip: Clip) -> None:
+    async def _place(self, host: Host, job: Job[Order], clip: Clip, draft: Path | None) -> None:
         window = job.request.window
         placement = Placement(
             request_id=clip.request_id,
@@ -143,6 +151,7 @@ class Takes:
             sample_rate_hz=clip.sample_rate_hz,
             frames=clip.frames,
             target=clip.target,
+            replaces=draft,
         )
         try:
             async with asyncio.timeout(PLACE_LIMIT_S):

@@ -92,6 +92,7 @@ class FastFlow:
         conditions: Conditions,
         terms: Sequence[Term],
         start: Tensor,
+        *,
         solver: Solver,
         kept: Tensor | None,
         watch: Watch,
@@ -111,9 +112,11 @@ class FastFlow:
         shifts = stack.shifts(times)
         if self.capture and len(steps) <= MOST_EVALUATIONS:
             prepared = self._prepared(conditions, terms, start, bucket_of(conditions.text.shape[1]), velocity)
-            return self._replayed(stack, self.capture, prepared, start, steps, shifts, watch)
+            captured = self._captured(stack, self.capture, prepared, start)
+            captured.load(prepared, start, steps, shifts)
+            return captured.run(len(steps), watch)
         prepared = self._prepared(conditions, terms, start, None, velocity)
-        return solved(stack, prepared, start, steps, shifts, watch)
+        return solved(stack, prepared, start, steps=steps, shifts=shifts, watch=watch)
 
     def _stack(self, make: MakeMatrix) -> Stack:
         return stack_of(self._flow, make)
@@ -143,25 +146,12 @@ class FastFlow:
             velocity=_padded(velocity, start) if held else None,
         )
 
-    def _replayed(
-        self,
-        stack: Stack,
-        capture: Capture,
-        prepared: Prepared,
-        start: Tensor,
-        steps: Sequence[Evaluation],
-        shifts: Tensor,
-        watch: Watch,
-    ) -> Tensor:
+    def _captured(self, stack: Stack, capture: Capture, prepared: Prepared, start: Tensor) -> _Captured:
+        """The captured evaluation for work of this shape."""
         text = prepared.heard[0].keys.shape if prepared.heard else ()
         weight = self._flow.embed.weight
         key = (tuple(prepared.rows.shape), tuple(start.shape), tuple(text), prepared.told, weight.dtype)
-        captured = self._replays.get(key, weight, lambda: _Captured(stack, prepared, start, capture))
-        captured.load(prepared, start, steps, shifts)
-        for index in range(len(steps)):
-            watch(index / len(steps))
-            captured.replay()
-        return captured.z.clone()
+        return self._replays.get(key, weight, lambda: _Captured(stack, prepared, start, capture))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -220,7 +210,7 @@ def stack_of(flow: FlowModel, make: MakeMatrix) -> Stack:
 
 
 def solved(
-    stack: Stack, prepared: Prepared, start: Tensor, steps: Sequence[Evaluation], shifts: Tensor, watch: Watch
+    stack: Stack, prepared: Prepared, start: Tensor, *, steps: Sequence[Evaluation], shifts: Tensor, watch: Watch
 ) -> Tensor:
     """The latents at the end of a fixed-step solver's steps."""
     z, last = start, torch.zeros_like(start)
@@ -260,6 +250,13 @@ class _Captured:
         self._place.zero_()
         self._shifts[: len(steps)] = shifts
         self._steps[: len(steps)] = self._steps.new_tensor([[one.new, one.last] for one in steps])
+
+    def run(self, steps: int, watch: Watch) -> Tensor:
+        """The latents after so many evaluations, from what was loaded."""
+        for index in range(steps):
+            watch(index / steps)
+            self.replay()
+        return self.z.clone()
 
     def _evaluate(self) -> None:
         shifts = self._shifts.index_select(0, self._place)[0]

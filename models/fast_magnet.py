@@ -28,8 +28,8 @@ from models.magnet import (
     Draws,
     Kept,
     Step,
-    Told,
     TokenModel,
+    Told,
     Watch,
     chosen,
     covered,
@@ -81,7 +81,8 @@ class FastTokens:
     ) -> None:
         """``matrix`` makes the layers' matrices once, of copies; None reads the model's own weights in each run.
 
-        With ``capture`` each shape of work is captured once and replayed; it may be taken away at any time. ``band`` makes what bands are heard by.
+        With ``capture`` each shape of work is captured once and replayed; it may be taken away at any time. ``band``
+        makes what bands are heard by.
         """
         self._tokens = tokens
         self._kept = None if matrix is None else self._layers(matrix)
@@ -90,7 +91,7 @@ class FastTokens:
         self._replays: Replays[_Captured] = Replays(SHAPES_KEPT)
 
     def __call__(
-        self, text: Tensor, rows: int, length: int, decoding: Decoding, draws: Draws, kept: Kept | None, watch: Watch
+        self, text: Tensor, rows: int, length: int, *, decoding: Decoding, draws: Draws, kept: Kept | None, watch: Watch
     ) -> Tensor:
         """Codes [rows, K, length]."""
         model = self._tokens
@@ -99,7 +100,9 @@ class FastTokens:
         given = torch.tensor(frames, device=device)
         codes = torch.full((rows, model.config.codebooks, length), model.mask_token, device=device)
         if kept is not None:
-            codes = torch.where(given, nn.functional.pad(kept.codes.to(codes), (0, length - kept.codes.shape[-1])), codes)
+            codes = torch.where(
+                given, nn.functional.pad(kept.codes.to(codes), (0, length - kept.codes.shape[-1])), codes
+            )
         unit = model.config.span if decoding.span_arrangement == "nonoverlap" else 1
         fixed = [all(frames[start : start + unit]) for start in range(0, length, unit)]
         plan = schedule(decoding, units=len(fixed), fixed=sum(fixed))
@@ -124,8 +127,12 @@ class FastTokens:
                 given=given,
                 fixed=torch.tensor(fixed, device=device),
             )
-            fill = self._replayed if self.capture and len(steps) <= MOST_STEPS else self._filled
-            codes[:, index] = fill(_Network(model, layers), stage, steps, decoding, draws, tell)
+            network = _Network(model, layers, decoding)
+            if self.capture and len(steps) <= MOST_STEPS:
+                captured = self._captured(network, stage, self.capture)
+                codes[:, index] = _replayed(captured, stage, steps, draws, tell)
+            else:
+                codes[:, index] = _filled(network, stage, steps, draws, tell)
         return codes
 
     def _layers(self, make: MakeMatrix) -> tuple[FastLayer, ...]:
@@ -147,34 +154,42 @@ class FastTokens:
             return model.band(stage, frames)
         return self._band(frames, model.config.reach, model.out_norm.weight.device)
 
-    def _filled(
-        self, network: _Network, stage: Stage, steps: Sequence[Step], decoding: Decoding, draws: Draws, tell: Watch
-    ) -> Tensor:
-        """One codebook [B, T], filled step by step."""
-        span = network.model.config.span
-        arrange = masked_spans if decoding.span_arrangement == "nonoverlap" else masked_anywhere
-        current, scores = network.beginning(stage)
-        for step in steps:
-            remasked = arrange(scores, step.masked, span)
-            told = network.step(stage, current, remasked, step.guidance, step.temperature, decoding, draws)
-            current, scores = told.codes, told.scores
-            tell(replace(told, step=step))
-        return current
-
-    def _replayed(
-        self, network: _Network, stage: Stage, steps: Sequence[Step], decoding: Decoding, draws: Draws, tell: Watch
-    ) -> Tensor:
-        assert self.capture is not None
-        capture, how = self.capture, replace(decoding, decoding_steps=(), cfg_max=0.0, cfg_min=0.0, temperature=1.0)
+    def _captured(self, network: _Network, stage: Stage, capture: Capture) -> _Captured:
+        """The captured step for a codebook of this shape, in this way of decoding."""
+        how = replace(network.decoding, decoding_steps=(), cfg_max=0.0, cfg_min=0.0, temperature=1.0)
         text = tuple(stage.heard[0].keys.shape) if stage.heard else ()
         weight = network.model.out_norm.weight
         key = (stage.index, tuple(stage.base.shape), text, how, weight.dtype)
-        captured = self._replays.get(key, weight, lambda: _Captured(network, stage, how, capture))
-        captured.load(stage, steps, draws)
-        for step in steps:
-            captured.replay()
-            tell(replace(captured.told, step=step))
-        return captured.current.clone()
+        return self._replays.get(key, weight, lambda: _Captured(network, stage, capture))
+
+
+def _filled(network: _Network, stage: Stage, steps: Sequence[Step], draws: Draws, tell: Watch) -> Tensor:
+    """One codebook [B, T], filled step by step."""
+    arrange = masked_spans if network.decoding.span_arrangement == "nonoverlap" else masked_anywhere
+    current, scores = network.beginning(stage)
+    for step in steps:
+        remasked = arrange(scores, step.masked, network.model.config.span)
+        told = network.step(stage, current, remasked, draws, Weighing(step.guidance, step.temperature))
+        current, scores = told.codes, told.scores
+        tell(replace(told, step=step))
+    return current
+
+
+def _replayed(captured: _Captured, stage: Stage, steps: Sequence[Step], draws: Draws, tell: Watch) -> Tensor:
+    """One codebook [B, T], filled by a captured step."""
+    captured.load(stage, steps, draws)
+    for step in steps:
+        captured.replay()
+        tell(replace(captured.told, step=step))
+    return captured.current.clone()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weighing:
+    """How much guidance counts in a step, and the temperature; numbers, or tensors on the device."""
+
+    guidance: float | Tensor
+    temperature: float | Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,6 +198,7 @@ class _Network:
 
     model: TokenModel
     layers: tuple[FastLayer, ...]
+    decoding: Decoding
 
     def beginning(self, stage: Stage) -> tuple[Tensor, Tensor]:
         """The codes of a codebook before its first step, and the scores of its units."""
@@ -195,17 +211,15 @@ class _Network:
         stage: Stage,
         current: Tensor,
         remasked: Tensor,
-        guidance: float | Tensor,
-        temperature: float | Tensor,
-        decoding: Decoding,
         choose: Callable[[Tensor], Tensor],
+        weighing: Weighing,
     ) -> Told:
         """One step: mask, draw, and score what was drawn. What it was told of the plan is not in what it gives."""
         mask = self.model.mask_token
         current = torch.where(stage.given, stage.kept, current.masked_fill(remasked, mask))
         masked = current == mask
-        logits = self.logits(stage, current, guidance)
-        tokens, probability = drawn(logits, temperature, decoding, choose)
+        logits = self.logits(stage, current, weighing.guidance)
+        tokens, probability = drawn(logits, weighing.temperature, self.decoding, choose)
         return Told(
             done=0.0,
             step=NO_STEP,
@@ -213,7 +227,7 @@ class _Network:
             logits=logits,
             tokens=tokens,
             probability=probability,
-            scores=scored(probability, remasked, decoding, self.model.config.span),
+            scores=scored(probability, remasked, self.decoding, self.model.config.span),
             codes=torch.where(masked, tokens, current),
         )
 
@@ -237,8 +251,8 @@ class _Network:
 class _Captured:
     """One step of a codebook over tensors that stay where they are; a replay goes on to the next one."""
 
-    def __init__(self, network: _Network, stage: Stage, decoding: Decoding, capture: Capture) -> None:
-        self._network, self._stage, self._decoding = network, stage, decoding
+    def __init__(self, network: _Network, stage: Stage, capture: Capture) -> None:
+        self._network, self._stage = network, stage
         self.current, self._scores = network.beginning(stage)
         rows, frames = self.current.shape
         device = self.current.device
@@ -271,10 +285,8 @@ class _Captured:
             self._stage,
             self.current,
             remasked,
-            guidance,
-            temperature,
-            self._decoding,
             lambda probabilities: chosen(probabilities, numbers),
+            Weighing(guidance, temperature),
         )
         self.current.copy_(self.told.codes)
         self._scores.copy_(self.told.scores)
@@ -282,7 +294,7 @@ class _Captured:
 
     def _least_certain(self, count: Tensor) -> Tensor:
         span, scores = self._network.model.config.span, self._scores
-        if self._decoding.span_arrangement == "stride1":
+        if self._network.decoding.span_arrangement == "stride1":
             return covered(scores, count.clamp(min=span), span, rounds=scores.shape[1].bit_length() + 1)
         order = scores.argsort(dim=1, descending=True, stable=True)
         places = torch.arange(order.shape[1], device=order.device).expand_as(order)

@@ -16,9 +16,7 @@ from models.layers import Band
 class FlexBand(Band):
     """Attention within ``reach`` frames to either side, as ``Band``; only blocks near the diagonal are computed."""
 
-    def __init__(
-        self, frames: int, reach: int, *, device: torch.device | None = None, compiled: bool = True
-    ) -> None:
+    def __init__(self, frames: int, reach: int, *, device: torch.device | None = None, compiled: bool = True) -> None:
         """Not ``compiled`` it computes every score and is of use to compare with alone."""
         self._attend = _compiled() if compiled else flex_attention
         self._blocks_near = create_block_mask(

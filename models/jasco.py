@@ -420,6 +420,7 @@ class Solve(Protocol):
         conditions: Conditions,
         terms: Sequence[Term],
         start: Tensor,
+        *,
         solver: Solver,
         kept: Tensor | None,
         watch: Watch,
@@ -471,7 +472,7 @@ class Jasco(nn.Module):
         conditions = self.conditioner(controls, terms, self.codec, self.text_encoder)
         start = noise.to(device=conditions.text.device, dtype=torch.float32)
         held = None if kept is None else kept.to(start)
-        latents = (self.fast or self.solve)(conditions, terms, start, solver, held, watch)
+        latents = (self.fast or self.solve)(conditions, terms, start, solver=solver, kept=held, watch=watch)
         return latents if held is None else torch.cat([held, latents[:, held.shape[1] :]], dim=1)
 
     def solve(
@@ -479,6 +480,7 @@ class Jasco(nn.Module):
         conditions: Conditions,
         terms: Sequence[Term],
         start: Tensor,
+        *,
         solver: Solver,
         kept: Tensor | None,
         watch: Watch,

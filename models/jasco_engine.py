@@ -264,7 +264,9 @@ class JascoEngine:
 
         chunk = self._computing.chunk_frames(len(latents))
         with within_memory(self._device):
-            audio: Samples = whole(self._model.decoding(latents[None].float(), chunk), watch)[0, 0].float().cpu().numpy()
+            audio: Samples = (
+                whole(self._model.decoding(latents[None].float(), chunk), watch)[0, 0].float().cpu().numpy()
+            )
         return audio
 
 

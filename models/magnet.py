@@ -283,9 +283,7 @@ def chosen(probabilities: Tensor, numbers: Tensor) -> Tensor:
     return torch.searchsorted(total, at, right=True).clamp_(max=probabilities.shape[-1] - 1)[..., 0]
 
 
-def drawn(
-    logits: Tensor, temperature: float | Tensor, decoding: Decoding, choose: Choose
-) -> tuple[Tensor, Tensor]:
+def drawn(logits: Tensor, temperature: float | Tensor, decoding: Decoding, choose: Choose) -> tuple[Tensor, Tensor]:
     """A token for every frame [B, T] from guided logits [B, T, bins], and its probability."""
     probabilities = torch.softmax(logits / temperature, dim=-1)
     if not decoding.sampling:
@@ -371,6 +369,7 @@ class Fill(Protocol):
         text: Tensor,
         rows: int,
         length: int,
+        *,
         decoding: Decoding,
         draws: Draws,
         kept: Kept | None,
@@ -413,7 +412,7 @@ class Magnet(nn.Module):
         described = self.conditioner(descriptions, self.text_encoder)
         if self.fast is not None and isinstance(choose, Draws):
             told = described if any(descriptions) else described[:0]
-            return self.fast(told, len(descriptions), length, decoding, choose, kept, watch)
+            return self.fast(told, len(descriptions), length, decoding=decoding, draws=choose, kept=kept, watch=watch)
         text = self.tokens.hear(described)
         filling = _Filling(self, text, length, decoding=decoding, choose=choose, kept=kept, watch=watch)
         for stage in range(self.config.codebooks):

@@ -127,9 +127,7 @@ class MagnetEngine:
         decoding = Decoding(decoding_steps=(1,) * config.codebooks)
         with within_memory(self._device):
             told(0.0, "the model")
-            warmed(
-                lambda: self._model.generate(["warm"], frames, decoding, choose_by_seed([0])), self._drop_capture
-            )
+            warmed(lambda: self._model.generate(["warm"], frames, decoding, choose_by_seed([0])), self._drop_capture)
             told(0.7, "the codec")
             codes = torch.zeros(1, config.codebooks, frames, dtype=torch.long, device=self._device)
             whole(self._model.decoding(codes))
@@ -168,7 +166,7 @@ class MagnetEngine:
         for place, row in enumerate(codes):
             size = (1.0 - SAMPLING_SHARE) / len(group)
             told = part_of(report, SAMPLING_SHARE + place * size, size)
-            yield self._waveform(row[None], plan, group[place], tuple(notices), told, cancelled)
+            yield self._waveform(row[None], plan, group[place], tuple(notices), report=told, cancelled=cancelled)
         report(1.0)
 
     def _plan(self, prompt: MagnetPrompt) -> tuple[Layout, Tensor | None]:
@@ -239,6 +237,7 @@ class MagnetEngine:
         plan: Layout,
         prompt: MagnetPrompt,
         notices: tuple[str, ...],
+        *,
         report: Progress,
         cancelled: CancelCheck,
     ) -> Waveform:

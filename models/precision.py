@@ -1,7 +1,7 @@
 """What a model computes in: chosen by name, or by measuring what this machine does fastest.
 
-int8 is dynamic: weights are rounded once, row by row, activations in each product, and the products of whole numbers are
-exact. Elsewhere a precision is that of the weights; what the solvers add up stays in single precision.
+int8 is dynamic: weights are rounded once, row by row, activations in each product, and products of whole
+numbers are exact. Elsewhere a precision is that of the weights; what the solvers add up stays in single precision.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -23,8 +23,6 @@ from torch import Tensor
 from models.errors import ModelError
 from models.fast_layers import MakeMatrix, Plain
 
-PrecisionName = Literal["auto", "float32", "int8", "bfloat16", "float16"]
-NAMES: Final[tuple[str, ...]] = get_args(PrecisionName)
 WORTH_IT: Final = 1.25
 """A precision that is less exact is taken where it is so many times as fast as single precision."""
 SMALLEST: Final = 256

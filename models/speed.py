@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, get_args
 
 import torch
 
@@ -14,14 +13,12 @@ from models.batching import choose_device, computed_on, is_out_of_memory
 from models.card import read_card
 from models.graphs import Capture, cuda_graph
 from models.layers import TransformerLayer
-from models.precision import Precision, PrecisionName, choose_precision, release, share_cores
+from models.precision import Precision, choose_precision, release, share_cores
+from models.presets import GraphsName, PrecisionName
 from models.streaming_codec import CHUNK_FRAMES
 from models.xp_config import XpConfig
 
 log = logging.getLogger(__name__)
-
-GraphsName = Literal["auto", "off"]
-GRAPHS: Final[tuple[str, ...]] = get_args(GraphsName)
 
 Told = Callable[[float, str], None]
 """Told the share of getting ready that is done, and what is being done."""

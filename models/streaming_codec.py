@@ -57,31 +57,25 @@ def _decoded(codec: Codec, latents: Tensor, chunk: int) -> Iterator[Tensor]:
     recurrent = next((layer for layer in codec.decoder.layers if _is_recurrent(layer)), None)
     frames, hop = latents.shape[-1], codec.config.hop
     state: Any = None
-    ready: Tensor | None = None  # what the stack still needs of the recurrent part's output
+    ready = latents.new_zeros(len(latents), 0, 0)  # what the stack still needs of the recurrent part's output
     first, done = 0, 0  # the frame that ``ready`` begins at, and how many came out of the recurrent part
     for start in range(0, frames, chunk):
         end = min(frames, start + chunk)
         needed = min(frames, end + far)
         if needed > done:
-            hidden = _window(before, latents, done, needed, near, 1)
+            low = max(0, done - near)
+            hidden = _run(before, latents[..., low : min(frames, needed + near)])[..., done - low : needed - low]
             if recurrent is not None:
                 moved = hidden.permute(2, 0, 1)
                 out, state = recurrent.lstm(moved, state)
                 hidden = (out + moved).permute(1, 2, 0)
-            ready = hidden if ready is None else torch.cat([ready, hidden], dim=-1)
+            ready = torch.cat([ready, hidden], dim=-1) if done else hidden
             done = needed
-        assert ready is not None
         low = max(0, start - far)
         audio = _run(after, ready[..., low - first : needed - first])
         yield audio[..., (start - low) * hop : (end - low) * hop]
         keep = max(0, end - far)
         ready, first = ready[..., keep - first :], keep
-
-
-def _window(layers: list[nn.Module], x: Tensor, start: int, end: int, reach: int, hop: int) -> Tensor:
-    """What layers give for frames ``start`` to ``end`` of ``x``, with as much around them as they look at."""
-    low, high = max(0, start - reach), min(x.shape[-1], end + reach)
-    return _run(layers, x[..., low:high])[..., (start - low) * hop : (end - low) * hop]
 
 
 def _run(layers: list[nn.Module], x: Tensor) -> Tensor:
@@ -120,4 +114,3 @@ def _reach_before(layers: list[nn.Module], reach: int) -> int:
         elif isinstance(convolution, nn.Conv1d):
             reach += (convolution.kernel_size[0] - 1) * convolution.dilation[0]
     return reach
-

@@ -43,7 +43,9 @@ def flow(request: pytest.FixtureRequest) -> FlowModel:
     return flow.requires_grad_(requires_grad=False)
 
 
-def conditions(terms: tuple[Term, ...], *, told: int | None = None, length: int = 5, frames: int = FRAMES) -> Conditions:
+def conditions(
+    terms: tuple[Term, ...], *, told: int | None = None, length: int = 5, frames: int = FRAMES
+) -> Conditions:
     """Random conditions; the null term has no text, nor has a row after the ``told`` first ones."""
     torch.manual_seed(4)
     rows = TAKES * len(terms)
@@ -75,7 +77,7 @@ def noise() -> Tensor:
 def fast(
     path: FastFlow, given: Conditions, terms: tuple[Term, ...], solver: Solver, kept: Tensor | None = None
 ) -> Tensor:
-    return path(given, terms, noise(), solver, kept, lambda share: None)
+    return path(given, terms, noise(), solver=solver, kept=kept, watch=lambda share: None)
 
 
 def apart(one: Tensor, other: Tensor) -> float:
@@ -103,9 +105,7 @@ def test_the_adaptive_solver_equals_the_plain_one(flow: FlowModel, guidance: Gui
 
 @pytest.mark.parametrize("capture", [None, eager], ids=["eager", "captured"])
 @pytest.mark.parametrize("name", ["draft", "reference"])
-def test_kept_frames_equal_the_plain_ones(
-    flow: FlowModel, name: str, capture: Callable[[Work], Work] | None
-) -> None:
+def test_kept_frames_equal_the_plain_ones(flow: FlowModel, name: str, capture: Callable[[Work], Work] | None) -> None:
     terms, kept = Guidance().terms, torch.full((TAKES, 7, CONFIG.flow_dim), 0.3, dtype=torch.float64)
     given, solver = conditions(terms), replace(SOLVERS[name], tolerance=1e-3)
     ours = fast(FastFlow(flow, capture=capture), given, terms, solver, kept)
@@ -172,7 +172,7 @@ def test_a_run_can_be_stopped_between_two_replays(flow: FlowModel) -> None:
 
     terms, path = Guidance().terms, FastFlow(flow, capture=eager)
     with pytest.raises(Enough):
-        path(conditions(terms), terms, noise(), SOLVERS["draft"], None, watch)
+        path(conditions(terms), terms, noise(), solver=SOLVERS["draft"], kept=None, watch=watch)
     assert shares == [0.0, 1 / 8, 2 / 8]
     given = conditions(terms)
     assert apart(fast(path, given, terms, SOLVERS["draft"]), plain(flow, given, terms, SOLVERS["draft"], None)) < EXACT
@@ -199,7 +199,7 @@ def test_the_whole_solver_is_one_graph_without_a_break(flow: FlowModel) -> None:
 
     def loop(z: Tensor) -> Tensor:
         times = torch.tensor([one.time for one in steps], dtype=torch.float64)
-        return solved(stack, prepared, z, steps, stack.shifts(times), lambda share: None)
+        return solved(stack, prepared, z, steps=steps, shifts=stack.shifts(times), watch=lambda share: None)
 
     torch._dynamo.reset()
     told = torch._dynamo.explain(loop)(noise())

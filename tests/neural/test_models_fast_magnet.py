@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from models.fast_layers import Plain
-from models.fast_magnet import MOST_STEPS, FastTokens, Stage, _Network
+from models.fast_magnet import MOST_STEPS, FastTokens, Stage, Weighing, _Network
 from models.flex_band import FlexBand
 from models.graphs import Capture, Work, eager
 from models.layers import Band
-from models.magnet import Kept, Magnet, MagnetConfig, Told, TokenModel, choose_by_seed
+from models.magnet import Kept, Magnet, MagnetConfig, TokenModel, Told, choose_by_seed
 from models.presets import DECODINGS, Decoding
 
 EXACT = 1e-10
@@ -104,9 +104,7 @@ def test_every_way_of_decoding_gives_the_plain_ones_tokens(
 
 @pytest.mark.parametrize("capture", [None, eager], ids=["eager", "captured"])
 @pytest.mark.parametrize("arrangement", ["nonoverlap", "stride1"])
-def test_what_is_kept_comes_back_as_in_the_plain_way(
-    model: Plainly, arrangement: str, capture: Capture | None
-) -> None:
+def test_what_is_kept_comes_back_as_in_the_plain_way(model: Plainly, arrangement: str, capture: Capture | None) -> None:
     codes = torch.randint(0, CONFIG.bins, (2, 4, 30), generator=torch.Generator().manual_seed(2))
     kept = Kept(codes=codes, frames=(True,) * 9 + (False,) * 12 + (True,) * 9)
     decoding = replace(QUICK, span_arrangement=arrangement)
@@ -167,7 +165,7 @@ def test_tokens_are_the_same_through_flex_attention(model: Plainly) -> None:
 def test_a_step_is_one_graph_without_a_break(model: Plainly, decoding: Decoding) -> None:
     """What torch.compile sees of one step: nothing that depends on data, and no step back to Python."""
     path, stage = FastTokens(model.tokens), stage_of(model, decoding)
-    network = _Network(model.tokens, path._layers(Plain))
+    network = _Network(model.tokens, path._layers(Plain), decoding)
     remasked = torch.ones(2, 48, dtype=torch.bool)
     numbers = torch.rand(2, 48, 1)
 
@@ -175,7 +173,7 @@ def test_a_step_is_one_graph_without_a_break(model: Plainly, decoding: Decoding)
         from models.magnet import chosen
 
         choose = lambda probabilities: chosen(probabilities, numbers)  # noqa: E731
-        told = network.step(stage, current, remasked, 3.0, 1.0, decoding, choose)
+        told = network.step(stage, current, remasked, choose, Weighing(3.0, 1.0))
         return told.codes
 
     current, _ = network.beginning(stage)

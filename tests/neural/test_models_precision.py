@@ -64,7 +64,9 @@ def test_int8_latents_are_near_those_of_single_precision() -> None:
     )
     noise = torch.randn(TAKES, 20, CONFIG.flow_dim)
     exact, ours = (
-        FastFlow(flow, matrix=matrix)(single, terms, noise, SOLVERS["draft"], None, lambda share: None)
+        FastFlow(flow, matrix=matrix)(
+            single, terms, noise, solver=SOLVERS["draft"], kept=None, watch=lambda share: None
+        )
         for matrix in (None, Int8)
     )
     assert 0.0 < apart(ours, exact) < 0.05

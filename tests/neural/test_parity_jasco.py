@@ -24,8 +24,8 @@ from models.jasco import (
     combined,
     read_config,
 )
-from models.released import transformers_codec_config
 from models.presets import Solver
+from models.released import transformers_codec_config
 from models.solvers import dopri5, euler
 from models.vocabulary import chord_vocabulary
 from models.xp_config import XpConfig
@@ -214,7 +214,7 @@ def test_the_fast_path_arrives_at_the_same_latents(run: sets.Run, capture: Captu
         (Solver(method="euler", evaluations=run.facts["euler_steps"]), "euler", EULER_ABS),
         (Solver(method="dopri5", tolerance=1e-5), "dopri5", DOPRI5_ABS),
     ):
-        latents = path(conditions(run), run.terms, start, solver, None, lambda share: None)
+        latents = path(conditions(run), run.terms, start, solver=solver, kept=None, watch=lambda share: None)
         assert error(latents, run[name]) <= limit
 
 
