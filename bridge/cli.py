@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bridge.cli_bench import bench
 from bridge.cli_evaluate import evaluate
 from bridge.cli_models import models_app
 from bridge.cli_progress import progress
@@ -32,6 +33,7 @@ app = typer.Typer(
 
 app.add_typer(models_app, name="models")
 app.command()(evaluate)
+app.command()(bench)
 
 
 def main() -> None:

@@ -171,8 +171,7 @@ def test_an_engine_makes_the_drafts_before_the_takes() -> None:
         client = EngineClient(engine_command("sketch"), stall_s=60.0)
         try:
             async with asyncio.timeout(120):
-                async for take in client.run(asked, shares.append):
-                    found.append(take)
+                found.extend([take async for take in client.run(asked, shares.append)])
         finally:
             await client.close()
 
