@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from bridge.bench_cases import Case, Found, Report
+from bridge.engine_client import ENGINE_ENVIRONMENT
 from bridge.errors import SidemanError
-
-MEGA: Final = 1e6
 
 
 class BenchFailed(SidemanError):
@@ -61,16 +60,12 @@ def run(cases: Sequence[Case], *, quick: bool, report: Callable[[float, str], No
 
 def _worker(case: Case, *options: str) -> str:
     command = [sys.executable, "-P", "-m", "bridge.bench_worker", case.model_dump_json(), *options]
-    ran = subprocess.run(command, capture_output=True, text=True, env=_QUIET | os.environ, check=False)  # noqa: S603
+    ran = subprocess.run(command, capture_output=True, text=True, env=ENGINE_ENVIRONMENT | os.environ, check=False)  # noqa: S603
     if ran.returncode:
         last = next((line for line in reversed(ran.stderr.splitlines()) if line.strip()), "no word")
         what = f"{case.model} {case.way} in {case.dtype} on {case.device}"
         raise BenchFailed(f"{what} could not be measured: {last[:300]}")
     return ran.stdout.splitlines()[-1]
-
-
-_QUIET: Final = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
-"""As the engine's process has it; see ``bridge.engine_client``."""
 
 
 def processor() -> str:
@@ -84,7 +79,7 @@ def processor() -> str:
 
 
 HEADINGS: Final = (
-    "model", "sampled", "computed on", "seconds", "first", "codec", "plain path", "ratio", "of peak", "memory", "error"
+    "model", "sampled", "computed on", "seconds", "of work", "first", "codec", "plain path", "ratio", "of peak", "memory", "error"
 )  # fmt: skip
 
 
@@ -96,6 +91,7 @@ def cells(found: Found) -> tuple[str, ...]:
         case.way,
         f"{case.device} {case.dtype}{', graphs' if case.graphs else ''}",
         _seconds(found.median_s),
+        _seconds(found.work_s),
         _seconds(found.first_s),
         _seconds(found.codec_s),
         _seconds(found.plain_s),

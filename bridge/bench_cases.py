@@ -62,7 +62,7 @@ class Case(_Frozen):
     dtype: str
     graphs: bool = False
     runs: int = 1
-    pairs: int = 3
+    pairs: int = 2
 
     @property
     def shape(self) -> Shape:
@@ -73,7 +73,8 @@ class Case(_Frozen):
 class Found(_Frozen):
     """What a case took, in seconds, bytes, and operations.
 
-    ``plain_s`` is the plain path's whole run, from short runs by turns with ours, and ``ratio`` theirs. ``first_s`` is
+    ``work_s`` is the processor's time of the last run, shared out to its threads: what it would take on cores that have
+    nothing else to do. ``plain_s`` is the plain path's whole run, from short runs by turns with ours, and ``ratio`` theirs. ``first_s`` is
     the first run of ours after loading, with whatever it has to make once. ``peak_flops`` is what the device does in a
     large product in the same precision, in the same run. ``error`` is how far latents are from those of the plain path
     in single precision, relative; None where there are tokens.
@@ -81,6 +82,7 @@ class Found(_Frozen):
 
     case: Case
     median_s: float
+    work_s: float
     first_s: float
     plain_s: float
     ratio: float

@@ -82,17 +82,29 @@ def measure(case: Case) -> Found:
         subject.plain(False)
         turns = range(case.pairs)
         pairs = [(timed(lambda: subject.plain(False)), timed(lambda: subject.ours(False))) for _ in turns]
-        median = statistics.median(timed(lambda: subject.ours(True)) for _ in range(case.runs))
+        runs = []
+        for _ in range(case.runs):
+            worked = time.process_time()
+            runs.append(timed(lambda: subject.ours(True)))
+            worked = time.process_time() - worked
         subject.codec()
         codec = statistics.median(timed(subject.codec) for _ in range(case.runs))
-        error = _error(subject) if case.shape.kind == "jasco" else None
+        error = _error(subject) if case.shape.kind == "jasco" and case.dtype != "float32" else None
         peak = _peak_flops(case, timed)
-    ratio = statistics.median(plain / ours for plain, ours in pairs)
-    plain_s = statistics.median(plain for plain, _ in pairs) * subject.passes / subject.short_passes
+    threads = torch.get_num_threads() if case.device == "cpu" else 1
     return Found(
-        case=case, median_s=median, first_s=first, plain_s=plain_s, ratio=ratio, codec_s=codec,
-        flop=flop_of(case.shape, subject.passes), peak_flops=peak, peak_bytes=0, error=error,
-    )  # fmt: skip
+        case=case,
+        median_s=statistics.median(runs),
+        work_s=worked / threads,
+        first_s=first,
+        plain_s=statistics.median(plain for plain, _ in pairs) * subject.passes / subject.short_passes,
+        ratio=statistics.median(plain / ours for plain, ours in pairs),
+        codec_s=codec,
+        flop=flop_of(case.shape, subject.passes),
+        peak_flops=peak,
+        peak_bytes=0,
+        error=error,
+    )
 
 
 def _error(subject: Subject) -> float:
