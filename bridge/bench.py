@@ -79,7 +79,8 @@ def processor() -> str:
 
 
 HEADINGS: Final = (
-    "model", "sampled", "computed on", "seconds", "of work", "first", "codec", "plain path", "ratio", "of peak", "memory", "error"
+    "model", "sampled", "computed on", "seconds", "of work", "first", "codec", "plain path", "ratio", "of peak",
+    "memory", "error",
 )  # fmt: skip
 
 

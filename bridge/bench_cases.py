@@ -74,10 +74,10 @@ class Found(_Frozen):
     """What a case took, in seconds, bytes, and operations.
 
     ``work_s`` is the processor's time of the last run, shared out to its threads: what it would take on cores that have
-    nothing else to do. ``plain_s`` is the plain path's whole run, from short runs by turns with ours, and ``ratio`` theirs. ``first_s`` is
-    the first run of ours after loading, with whatever it has to make once. ``peak_flops`` is what the device does in a
-    large product in the same precision, in the same run. ``error`` is how far latents are from those of the plain path
-    in single precision, relative; None where there are tokens.
+    nothing else to do. ``plain_s`` is the plain path's whole run, from short runs by turns with ours, and ``ratio``
+    theirs. ``first_s`` is the first run of ours after loading, with whatever it has to make once. ``peak_flops`` is
+    what the device does in a large product in the same precision, in the same run. ``error`` is how far latents are
+    from those of the plain path in single precision, relative; None in that precision, and where there are tokens.
     """
 
     case: Case

@@ -56,10 +56,10 @@ ENGINE_ENVIRONMENT: Final = {
 }
 """What an engine's process finds in its environment, unless something else is there.
 
-Threads of torch that wait for each other sleep rather than spin: beside a DAW that takes its share of the cores, spinning
-costs a multiple of the work. And it has glibc keep the blocks that a clip's audio needs for the next clip, which takes a sixth off its time.
-
-Without it every array comes in fresh pages and goes back at once. Other C libraries pay no attention.
+Threads of torch that wait for each other sleep rather than spin: beside a DAW that takes its share of the cores,
+spinning costs a multiple of the work. And glibc keeps the blocks that a clip's audio needs for the next clip, which
+takes a sixth off its time: without it every array comes in fresh pages and goes back at once. Other C libraries pay no
+attention.
 """
 
 

@@ -8,7 +8,9 @@ guidance; solvers, codec and text have files of their own.
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
@@ -32,6 +34,8 @@ NULL_CHORD: Final = 194
 """The chord of guidance without chords: the row after the vocabulary."""
 MELODY_LOWEST_PITCH: Final = 43
 """The MIDI note of the melody's first row, G2; its 53rd is B6."""
+REMEMBERED_DRUMS: Final = 16
+"""Windows of drums whose codes are kept: encoding them costs as much as several evaluations on a CPU."""
 GUIDANCE_FLOOR: Final = 1e-6
 """A guidance term with a smaller weight is left out."""
 
@@ -330,6 +334,7 @@ class Conditioner(nn.Module):
         self.text = nn.Linear(text_dim, config.dim)
         if config.melody_dim:
             self.melody = nn.Linear(config.melody_rows, config.melody_dim)
+        self._coarsest: OrderedDict[tuple[bytes, str, str], Tensor] = OrderedDict()
 
     def forward(self, controls: Controls, terms: Sequence[Term], codec: Codec, text: TextEncoder) -> Conditions:
         """The conditions, term by term: the rows of the first term, then those of the second, and so on."""
@@ -378,13 +383,23 @@ class Conditioner(nn.Module):
             return None
         if not len(controls.drums):
             raise ModelError("The drum track holds no audio: leave it out, or give it sound.")
-        weight = next(codec.parameters())
         length = self.config.segment_samples
-        drums = controls.drums.to(weight)[:length]
-        both = torch.zeros(2, 1, length, dtype=weight.dtype, device=weight.device)
-        both[0, 0, : len(drums)] = drums
-        codes = codec.quantise(codec.encode(both), codebooks=1)[:, 0]
-        return codes[[1 if self._drops(term, "self_wav", controls) else 0 for term in terms]]
+        drums = nn.functional.pad(controls.drums[:length], (0, max(0, length - len(controls.drums))))
+        heard, silence = (self.coarsest(audio, codec) for audio in (drums, torch.zeros(length)))
+        return torch.stack([silence if self._drops(term, "self_wav", controls) else heard for term in terms])
+
+    def coarsest(self, audio: Tensor, codec: Codec) -> Tensor:
+        """The first codebook's codes [T] of mono audio [N]; those of what was asked for last are remembered."""
+        weight = next(codec.parameters())
+        content = audio.detach().cpu().contiguous()
+        key = hashlib.sha256(content.numpy().tobytes()).digest(), str(content.dtype), str(weight.device)
+        found = self._coarsest.pop(key, None)
+        if found is None:
+            found = codec.quantise(codec.encode(audio.to(weight)[None, None]), codebooks=1)[0, 0]
+        self._coarsest[key] = found
+        while len(self._coarsest) > REMEMBERED_DRUMS:
+            self._coarsest.popitem(last=False)
+        return found
 
     def drum_latents(self, controls: Controls, terms: Sequence[Term], codec: Codec) -> Tensor:
         """Blurred latents [terms, T, C]; zeros without drums, which is not what silence is encoded as."""

@@ -15,7 +15,7 @@ from models.batching import SINGLE_PRECISION
 from models.checkpoints import load_jasco
 from models.errors import Cancelled, GeneratorError, ModelError
 from models.generator import JascoControls, TimedHit, TimedPitch, Waveform
-from models.jasco import Controls, Guidance, noise_of
+from models.jasco import REMEMBERED_DRUMS, Controls, Guidance, noise_of
 from models.jasco_engine import OVERLAP_S, JascoEngine, melody_roll
 from models.presets import SOLVERS
 from models.text import MAX_TOKENS
@@ -324,3 +324,18 @@ def test_terms_are_left_out_as_the_reference_leaves_them_out(
     """The term after one that is left out stays, even without a weight."""
     found = Guidance(all_weight=all_weight, text_weight=text_weight).terms
     assert [(term.kind, term.weight) for term in found] == terms
+
+
+def test_drums_are_encoded_once_and_silence_once_for_all(engine: JascoEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    encode, encoded = engine._model.codec.encode, []
+    monkeypatch.setattr(engine._model.codec, "encode", lambda audio: encoded.append(audio) or encode(audio))
+    first = made(engine, CONTROLS)
+    assert len(encoded) == 2, "the drums, and the silence of the branch that has none"
+    again = made(engine, CONTROLS)
+    made(engine, replace(CONTROLS, seed=5, description="jazz"))
+    assert len(encoded) == 2
+    np.testing.assert_array_equal(first[0].samples, again[0].samples)
+    made(engine, replace(CONTROLS, drums=(TimedHit(at_s=0.2, voice="kick", velocity=100),)))
+    assert len(encoded) == 3
+    made(engine, *(replace(CONTROLS, drums=(TimedHit(at_s=at / 50, voice="kick", velocity=90),)) for at in range(20)))
+    assert len(engine._model.conditioner._coarsest) == REMEMBERED_DRUMS
