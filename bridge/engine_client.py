@@ -136,6 +136,11 @@ class _Child:
 class EngineRunner(Protocol):
     """What the job queue needs of an engine."""
 
+    @property
+    def batches(self) -> bool:
+        """Whether it makes several takes at once in less time than one after the other."""
+        ...
+
     def run(
         self, request: GenerationRequest, on_progress: Callable[[float], None]
     ) -> AsyncGenerator[TakeAudio | TakeScored, None]:
@@ -169,11 +174,17 @@ class EngineClient:
         self._stop_asked = asyncio.Event()
         self._killer: asyncio.TimerHandle | None = None
         self._closed = False
+        self._batches = False
 
     @property
     def pid(self) -> int | None:
         """Process id of the engine while it lives."""
         return self._child.process.pid if self._child and self._child.alive else None
+
+    @property
+    def batches(self) -> bool:
+        """Whether it makes several takes at once in less time than one after the other."""
+        return self._batches
 
     @property
     def is_warm(self) -> bool:
@@ -221,6 +232,7 @@ class EngineClient:
             raise StartError(f"The engine cannot start: {message.message}")
         if not isinstance(message, Ready):
             raise StartError("The engine did not say that it is ready.")
+        self._batches = message.batches
 
     async def run(
         self, request: GenerationRequest, on_progress: Callable[[float], None]

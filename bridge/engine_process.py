@@ -230,11 +230,11 @@ def main() -> int:
             ),
             lambda share, what: send(Warming(share=share, what=what)),
         )
-        engines[options.engine]
+        batches = bool(getattr(engines[options.engine], "batches", False))
     except SidemanError as error:
         send(Failed(id="", code=error.code, message=str(error)))
         return 1
-    send(Ready())
+    send(Ready(batches=batches))
     try:
         Worker(engines, send, inbox).serve()
     except (BrokenPipeError, KeyboardInterrupt):

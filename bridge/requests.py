@@ -80,9 +80,10 @@ class Stop(_Frozen):
 
 
 class Ready(_Frozen):
-    """The engine is loaded and warm."""
+    """The engine is loaded and warm. ``batches`` says that it makes several takes at once in less time."""
 
     type: Literal["ready"] = "ready"
+    batches: bool = False
 
 
 class Warming(_Frozen):

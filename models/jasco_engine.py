@@ -93,6 +93,11 @@ class JascoEngine:
         self._frames = Frames(window_s=config.segment_s, rate_hz=config.frame_rate_hz)
         self._render_drums = render_drums
 
+    @property
+    def batches(self) -> bool:
+        """Whether several takes at once take less time than one after the other: on a GPU, which one does not fill."""
+        return torch.device(self._device).type != "cpu"
+
     def warm(self, told: Told = lambda share, what: None) -> None:
         """Run everything once, so that no clip pays for it: on a GPU in the shapes of one take.
 

@@ -117,6 +117,11 @@ class MagnetEngine:
                 release_copied(list(tokens.layers))
         self._read = read
 
+    @property
+    def batches(self) -> bool:
+        """Whether several takes at once take less time than one after the other: on a GPU, which one does not fill."""
+        return torch.device(self._device).type != "cpu"
+
     def warm(self, told: Told = lambda share, what: None) -> None:
         """Run everything once, so that no clip pays for it: on a GPU in the shapes of one take.
 
