@@ -96,10 +96,20 @@ function places.make_track(proj, name)
   return track
 end
 
+local function is_windows()
+  return reaper.GetOS():find("^Win") ~= nil
+end
+
+-- A clip's name: that of its file.
+function places.name_of(path)
+  local file = path:match(is_windows() and "([^/\\]+)$" or "([^/]+)$") or path
+  return (file:gsub("(.)%.[^.]*$", "%1"))
+end
+
 local function plain(path)
-  local same = path:gsub("\\", "/")
+  local same = is_windows() and path:gsub("\\", "/") or path
   local system = reaper.GetOS()
-  return (system:find("^Win") or system:find("^OSX") or system:find("^mac")) and same:lower() or same
+  return (is_windows() or system:find("^OSX") or system:find("^mac")) and same:lower() or same
 end
 
 -- Where a clip of this file is in the project already, in words; for offers that an earlier run of the script may have

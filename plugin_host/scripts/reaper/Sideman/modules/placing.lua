@@ -25,7 +25,7 @@ local function offer_of(run, message)
   return {
     key = run .. " " .. message[1], number = message[1], id = message[2], take = message[3], path = message[4],
     target = message[5], start = message[6], beats = message[7], seconds = message[8], tempo = message[9],
-    again = message[12] ~= 0, name = (message[4]:match("([^/\\]+)$") or message[4]):gsub("%.[^.]*$", ""),
+    again = message[12] ~= 0, name = places.name_of(message[4]),
   }
 end
 
