@@ -12,8 +12,10 @@ from typing import Final, Protocol
 from bridge.abletonosc_host import AbletonOscHost
 from bridge.errors import HostError
 from bridge.machine import Machine, reaper_resources
+from bridge.reaper_web_host import ReaperWebHost
 from plugin_host.host import Host
 from plugin_host.offering import OfferingHost
+from plugin_host.reaper import ReaperHost
 from plugin_host.virtual import VirtualHost
 
 
@@ -50,9 +52,10 @@ HOSTS: Final[dict[str, HostKind]] = {
     "ableton": HostKind(make=lambda _: OfferingHost("ableton", "Live", time.monotonic)),
     "abletonosc": HostKind(make=lambda _: AbletonOscHost()),
     "reaper": HostKind(
-        make=lambda _: OfferingHost("reaper", "REAPER", time.monotonic),
+        make=lambda _: ReaperHost(time.monotonic),
         mailbox=lambda machine: reaper_resources(machine) / "Sideman",
     ),
+    "reaper-web": HostKind(make=lambda settings: ReaperWebHost(port=settings.port)),
 }
 """Name -> the host; ``none`` leaves clips where they were written."""
 

@@ -366,13 +366,13 @@ def test_play_stop_and_a_position_that_jumps(session: Session) -> None:
     reaper.do("locate", beat=100.0)
     daemon.live(reaper, 0.5)
     assert daemon.told("/sideman/position")[0][0] == pytest.approx(100, abs=0.5)
-    for state in (2, 5, 6, 0):  # paused, recording, recording paused, stopped
+    paused, recording, recording_paused, stopped = 2, 5, 6, 0
+    for state, told in ((paused, ["stop"]), (recording, ["play"]), (recording_paused, ["stop"]), (stopped, [])):
         daemon.forget()
         reaper.do("play", state=state)
         daemon.live(reaper, 0.5)
-        assert [m.address for m in daemon.heard if "play" in m.address or "stop" in m.address] == [
-            "/sideman/play" if state == 5 else "/sideman/stop"
-        ] * (state != 6 and state != 0 or state == 6)
+        words = [message.address.rsplit("/", 1)[1] for message in daemon.heard]
+        assert [word for word in words if word in {"play", "stop"}] == told
 
 
 # Chords and drums
