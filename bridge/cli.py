@@ -223,7 +223,9 @@ def install(
     daw: Annotated[str, typer.Argument(metavar="DAW", help="ableton or reaper.")],
     to: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Live's folder of scripts, REAPER's resource folder, where not the usual one."),
+        typer.Option(
+            metavar="DIR", help="Live's folder of scripts, REAPER's resource folder, where not the usual one."
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")] = False,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,

@@ -44,9 +44,9 @@ class Script:
     """A DAW's script: where its files are in the package ``plugin_host``, and where the DAW looks for them.
 
     ``folders`` has the folder for each system; the files go to the folder ``name`` in it, or right into it where
-    ``name`` is empty. ``apart`` has files that go elsewhere in the DAW's folder, by where. ``daemon_file`` is a file that
-    says where the daemon listens; a user may change it. ``then`` is what is left to do, and ``then_elsewhere`` what else
-    is where the DAW's folder is another one, ``{folder}``.
+    ``name`` is empty. ``apart`` has files that go elsewhere in the DAW's folder, by where. ``daemon_file`` is a file
+    that says where the daemon listens; a user may change it. ``then`` is what is left to do, and ``then_elsewhere``
+    what else is where the DAW's folder is another one, ``{folder}``.
     """
 
     source: str
@@ -77,8 +77,8 @@ SCRIPTS: Final[Mapping[str, Script]] = {
         name="Scripts/Sideman",
         folders=dict.fromkeys(("darwin", "win32", "linux"), reaper_resources),
         apart={"Sideman.ReaperOSC": "OSC/Sideman.ReaperOSC"},
-        then="In REAPER choose Actions, Show action list, New action, Load ReaScript, and open Sideman.lua in that folder; "
-        "run it, and run: sideman serve --host reaper",
+        then="In REAPER choose Actions, Show action list, New action, Load ReaScript, and open Sideman.lua in that "
+        "folder; run it, and run: sideman serve --host reaper",
         then_elsewhere="The daemon meets that REAPER in another folder, so run: sideman serve --host reaper --set "
         "'host.mailbox={folder}/Sideman'",
     ),

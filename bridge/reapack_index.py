@@ -1,7 +1,7 @@
 """The index by which ReaPack installs REAPER's script: ``python -m bridge.reapack_index [ADDRESS]``.
 
-ADDRESS is where the folder ``plugin_host/scripts/reaper`` is served from. The index in the repository has a reserved address
-that serves nothing; who publishes the script writes it anew with their own.
+ADDRESS is where the folder ``plugin_host/scripts/reaper`` is served from. The index in the repository has a reserved
+address that serves nothing; who publishes the script writes it anew with their own.
 """
 
 from __future__ import annotations
@@ -67,9 +67,7 @@ def index(address: str = NOWHERE) -> str:
     package = ElementTree.SubElement(
         category, "reapack", name=PACKAGE, type="script", desc=" ".join(tags["description"])
     )
-    version = ElementTree.SubElement(
-        package, "version", name=tags["version"][0], author=tags["author"][0], time=TIME
-    )
+    version = ElementTree.SubElement(package, "version", name=tags["version"][0], author=tags["author"][0], time=TIME)
     files = [(PurePosixPath(PACKAGE), True), *provided(tags)]
     for path, is_action in files:
         given = {} if path.name == PACKAGE else {"file": str(path)}

@@ -1,4 +1,4 @@
-"""The host ``reaper-web``: REAPER's own web interface, asked again and again. The dialect is ``plugin_host.reaper_web``."""
+"""The host ``reaper-web``: REAPER's web interface, asked again and again. The dialect is ``plugin_host.reaper_web``."""
 
 from __future__ import annotations
 
@@ -89,15 +89,17 @@ class ReaperWebHost:
     @property
     def _not_there(self) -> str:
         return (
-            f"REAPER's web interface does not answer on port {self._port}: in REAPER's preferences, Control/OSC/web, add "
-            "a Web browser interface with that port, or set host.port to the port that it has."
+            f"REAPER's web interface does not answer on port {self._port}: in REAPER's preferences, Control/OSC/web, "
+            "add a Web browser interface with that port, or set host.port to the port that it has."
         )
 
     async def _ask(self, commands: str) -> str:
         """Raises ``OSError`` where nobody answers, and ``HostError`` for an answer that is none."""
         reader, writer = await asyncio.open_connection(HOST, self._port)
         try:
-            writer.write(f"GET /_/{commands} HTTP/1.0\r\nHost: {HOST}:{self._port}\r\nConnection: close\r\n\r\n".encode())
+            writer.write(
+                f"GET /_/{commands} HTTP/1.0\r\nHost: {HOST}:{self._port}\r\nConnection: close\r\n\r\n".encode()
+            )
             await writer.drain()
             answer = bytearray()
             while chunk := await reader.read(1 << 16):

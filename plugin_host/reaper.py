@@ -1,7 +1,7 @@
-"""REAPER as a DAW: the script in it (``plugin_host/scripts/reaper``), and its own OSC control surface beside that. Pure.
+"""REAPER as a DAW: the script in it (``plugin_host/scripts/reaper``), and its own OSC control surface beside it. Pure.
 
-``Sideman.ReaperOSC`` makes REAPER send tempo, time, beat, play, stop and pause to the addresses below. REAPER's OSC has no
-meter and no tempo map. So a position is its seconds at the tempo that was told while that is the only one; in a song
+``Sideman.ReaperOSC`` makes REAPER send tempo, time, beat, play, stop and pause to the addresses below. REAPER's OSC has
+no meter and no tempo map. So a position is its seconds at the tempo that was told while that is the only one; in a song
 whose tempo changes it is the measure and beat that REAPER shows, in bars of 4/4.
 
 Where the script is there as well, tempo and position are its own, which are exact, and OSC adds play and stop.

@@ -1,21 +1,21 @@
 """REAPER's web interface: what it answers, and what that says of the session. Pure.
 
-It tells of transport, meter, markers and regions, and not of tempo. But each answer has the song's place in seconds and in
-beats at once, so the tempo is told by two of them; and one is enough where there is only one tempo. Where the tempo
+It tells of transport, meter, markers and regions, and not of tempo. But each answer has the song's place in seconds and
+in beats at once, so the tempo is told by two of them; and one is enough where there is only one tempo. Where the tempo
 changes, seconds of markers cannot be told in beats: then their chords are left out, and that is said.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, TypeVar
 
 from midi import events as ev
 from midi.charts import ChordChart
-from midi.chords import ChordChange, parse_chord
+from midi.chords import Chord, ChordChange, parse_chord
 from midi.errors import ChordError, MeterError
 from midi.time import MAX_BPM, MIN_BPM, Beats, Bpm, Meter
 from plugin_host.host import HostError
@@ -28,8 +28,8 @@ STATE: Final = "BEATPOS"
 NAMES: Final = "MARKER;REGION"
 MAX_NAMES: Final = 512
 TEMPO_CHANGES: Final = (
-    "The tempo changes in this REAPER project, and REAPER's web interface does not say where: chords of markers are left "
-    "out. Sideman's own script tells all of it (sideman install reaper)."
+    "The tempo changes in this REAPER project, and REAPER's web interface does not say where: chords of markers are "
+    "left out. Sideman's own script tells all of it (sideman install reaper)."
 )
 _PLAYING: Final = (1, 5)
 _STEP_S: Final = 0.02
@@ -94,7 +94,7 @@ class Heard:
 
 
 def read(text: str) -> Answer:
-    """An answer, line by line. Lines of other commands are passed over. Raises ``HostError`` for one that is damaged."""
+    """An answer; lines of other commands are passed over. Raises ``HostError`` for a line that is damaged."""
     position: BeatPosition | None = None
     names: list[Named] = []
     asked = False
@@ -201,11 +201,12 @@ def _moved(song: Song, now: BeatPosition) -> tuple[Song, list[ev.SessionEvent]]:
 
 
 def _quarters(now: BeatPosition) -> float:
-    """The place in quarter notes. Whether ``full_beats`` counts those or the meter's own beats shows in other meters."""
+    """The place in quarter notes. Whether ``full_beats`` counts those or the meter's beats shows in other meters."""
     den = now.meter.denominator
-    counted = {(now.measure - first) * now.meter.numerator + now.beats for first in (0, 1)}
-    own = den != 4 and any(abs(now.full_beats - one) < 0.02 for one in counted)
-    return max(0.0, now.full_beats * 4 / den if own else now.full_beats)
+    counted = [(now.measure - first) * now.meter.numerator + now.beats for first in (0, 1)]
+    as_own = min(abs(now.full_beats - one) for one in counted)
+    as_quarters = min(abs(now.full_beats * den / 4 - one) for one in counted)
+    return max(0.0, now.full_beats * 4 / den if as_own < as_quarters else now.full_beats)
 
 
 def _tempo(song: Song, now: BeatPosition, beat: float) -> Bpm | None:
@@ -229,29 +230,28 @@ def _varies(now: BeatPosition, beat: float, tempo: Bpm | None) -> bool:
 
 
 def _chart(song: Song, names: Sequence[Named]) -> ChordChart | None:
-    """Regions that are named as chords, else markers; None where there are none, or the tempo is not one."""
+    """Regions that are named as chords, else markers; None where there are none, or there is not one tempo."""
     if song.tempo is None or song.tempo_changes:
         return None
     found = sorted(_chords(names), key=lambda pair: pair[0].start)
-    regions = [pair for pair in found if pair[0].end is not None]
-    changes: dict[Beats, ChordChange] = {}
-    chosen = regions or found
-    for index, (named, change) in enumerate(chosen):
-        changes[_beat(song.tempo, named.start)] = change(_beat(song.tempo, named.start))
+    chosen = [pair for pair in found if pair[0].end is not None] or found
+    changes: dict[Beats, Chord | None] = {}
+    for index, (named, chord) in enumerate(chosen):
+        changes[_beat(song.tempo, named.start)] = chord
         following = chosen[index + 1][0].start if index + 1 < len(chosen) else math.inf
         if named.end is not None and following > named.end + 0.001:
-            end = _beat(song.tempo, named.end)
-            changes[end] = ChordChange(at=end, chord=None)
-    return ChordChart(changes=tuple(changes[at] for at in sorted(changes))) if changes else None
+            changes[_beat(song.tempo, named.end)] = None
+    if not changes:
+        return None
+    return ChordChart(changes=tuple(ChordChange(at=at, chord=changes[at]) for at in sorted(changes)))
 
 
-def _chords(names: Sequence[Named]) -> Iterator[tuple[Named, Callable[[Beats], ChordChange]]]:
+def _chords(names: Sequence[Named]) -> Iterator[tuple[Named, Chord | None]]:
     for named in names:
         try:
-            chord = parse_chord(named.name.strip())
+            yield named, parse_chord(named.name.strip())
         except ChordError:
             continue
-        yield named, lambda at, chord=chord: ChordChange(at=at, chord=chord)
 
 
 def _beat(tempo: Bpm, seconds: float) -> Beats:

@@ -250,7 +250,7 @@ def test_a_ramp_and_the_clip_in_it_are_where_reaper_has_them(kind: str, place: P
 
 
 def test_names_with_anything_in_them_reach_the_project(kind: str, tmp_path: Path) -> None:
-    odd = tmp_path / "it's \"odd\", 50% \\ \U0001f3b8 ü; [x]"
+    odd = tmp_path / 'it\'s "odd", 50% \\ \U0001f3b8 ü; [x]'
     with served(odd) as place, OscClient(place.daemon.host, place.daemon.port) as client:
         client.send("/sideman/subscribe")
         with running(kind, place) as (clock, reaper):

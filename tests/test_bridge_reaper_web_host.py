@@ -1,8 +1,9 @@
-"""Category: integration. The host ``reaper-web`` against a small HTTP server that answers as REAPER's documentation says."""
+"""Category: integration. The host ``reaper-web`` against a small HTTP server that answers as REAPER's own says."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -55,10 +56,8 @@ class Web:
         self.asked.append(head.split(" ")[1])
         names = NAMES if "MARKER" in self.asked[-1] else ""
         writer.write(f"HTTP/1.1 {self.status}\r\nContent-Type: text/plain\r\n\r\n{self.body}{names}".encode())
-        try:
+        with contextlib.suppress(OSError):
             await writer.drain()
-        except OSError:
-            pass
         writer.close()
 
 

@@ -67,7 +67,11 @@ def test_a_song_whose_tempo_changes_is_where_its_beats_are() -> None:
 
 def test_pause_and_play_again() -> None:
     assert told(
-        ("/reaper/play", 1.0), ("/reaper/pause", 1.0), ("/reaper/play", 0.0), ("/reaper/pause", 0.0), ("/reaper/play", True)
+        ("/reaper/play", 1.0),
+        ("/reaper/pause", 1.0),
+        ("/reaper/play", 0.0),
+        ("/reaper/pause", 0.0),
+        ("/reaper/play", True),
     ) == [Play(), Stop(), Play()]
 
 

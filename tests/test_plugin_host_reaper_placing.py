@@ -1,4 +1,4 @@
-"""Category: unit. How the shipped ReaScript puts clips into a project, in the stand-in for REAPER with a played daemon."""
+"""Category: unit. How the ReaScript puts clips into a project, in the stand-in for REAPER with a played daemon."""
 
 from __future__ import annotations
 
@@ -63,7 +63,12 @@ def test_takes_of_a_request_are_takes_of_one_item_each_in_one_undo_step(session:
         ("verse-1", str(first), 1), ("verse-2", str(second), 1)
     ]  # fmt: skip
     values = item["values"]
-    assert (values["C_BEATATTACHMODE"], values["B_LOOPSRC"], values["D_FADEINLEN"], values["D_FADEOUTLEN"]) == (1, 1, 0, 0)
+    assert (values["C_BEATATTACHMODE"], values["B_LOOPSRC"], values["D_FADEINLEN"], values["D_FADEOUTLEN"]) == (
+        1,
+        1,
+        0,
+        0,
+    )
     assert [take["peaks"] for take in item["takes"]] == [True, True]
     assert reaper.project["undo"] == ["Sideman: verse-1", "Sideman: verse-2"]
     assert reaper.do("undo") == "Sideman: verse-2"
@@ -149,7 +154,9 @@ def test_a_further_request_for_the_same_bars_is_a_take_that_is_heard(newest: Ses
         ('arrangement: a "b" / \\ c: d \U0001f3b8 ', 'a "b" / \\ c: d \U0001f3b8'),
     ],
 )
-def test_a_target_names_the_track_whatever_is_in_its_name(newest: Session, tmp_path: Path, target: str, track: str) -> None:
+def test_a_target_names_the_track_whatever_is_in_its_name(
+    newest: Session, tmp_path: Path, target: str, track: str
+) -> None:
     reaper, daemon = newest
     daemon.send(offer(wav(tmp_path / "a.wav"), target=target), offer(wav(tmp_path / "b.wav"), 2, take=1, target=target))
     daemon.live(reaper, 1)
@@ -220,9 +227,7 @@ def test_a_steady_clip_where_the_tempo_changes_now_is_placed_with_a_word(newest:
 
 
 @settings(max_examples=40)
-@given(
-    bpm=st.floats(20, 300), start=st.floats(0, 2000), beats=st.integers(1, 64), frames=st.integers(-2, 2)
-)
+@given(bpm=st.floats(20, 300), start=st.floats(0, 2000), beats=st.integers(1, 64), frames=st.integers(-2, 2))
 def test_any_clip_begins_exactly_and_is_exactly_as_long(
     tmp_path_factory: pytest.TempPathFactory, bpm: float, start: float, beats: int, frames: int
 ) -> None:
@@ -258,7 +263,9 @@ def test_a_file_that_is_gone_one_that_is_no_audio_and_a_frozen_track(newest: Ses
         ("failed", 3, "The track Sideman is frozen: unfreeze it, or rename it and a new one is made."),
     ]
     # What needs the user is in the console, with the path; nothing half-made is there, and no undo point.
-    assert [str(one) in line for one, line in zip((gone, text, path), reaper.messages["console"], strict=True)] == [True] * 3
+    assert [str(one) in line for one, line in zip((gone, text, path), reaper.messages["console"], strict=True)] == [
+        True
+    ] * 3
     assert (reaper.tracks, reaper.project["undo"]) == ({"Sideman": []}, [])
     assert reaper.messages["boxes"] == []
 

@@ -139,7 +139,11 @@ def test_rubbish_in_the_mailbox_is_passed_over_and_left(session: Session) -> Non
     assert daemon.client
     ours = f"{daemon.client.run:09d}-000000500.txt"
     rubbish = {f"note {index}.txt": b"mine" for index in range(1500)}
-    rubbish |= {ours: b"sideman 1\n/sideman/notice\tsss\tone", "000000001-000000001.txt": b"other", "ü\t\U0001f600": b""}
+    rubbish |= {
+        ours: b"sideman 1\n/sideman/notice\tsss\tone",
+        "000000001-000000001.txt": b"other",
+        "ü\t\U0001f600": b"",
+    }
     for name, data in rubbish.items():
         (inbox / name).write_bytes(data)
     (inbox / f"{daemon.client.run:09d}-000000501.txt").mkdir()
@@ -426,9 +430,7 @@ def test_looped_items_offsets_and_rates_are_read_as_they_sound(session: Session)
     # Two beats of content, heard from its second beat on, over five beats: C, then D C D C.
     notes = [[60, 0.0, 1.0], [62, 1.0, 3.0]]
     half_a_second = {"D_STARTOFFS": 0.5}
-    reaper.do(
-        "add_midi_item", track=track, at=8.0, beats=5.0, source_beats=2.0, notes=notes, take_values=half_a_second
-    )
+    reaper.do("add_midi_item", track=track, at=8.0, beats=5.0, source_beats=2.0, notes=notes, take_values=half_a_second)
     daemon.live(reaper, 2)
     assert notes_told(daemon) == [(62, 8, 1), (60, 9, 1), (62, 10, 1), (60, 11, 1), (62, 12, 1)]
     reaper.do("set_item", track=track, item=1, name="B_LOOPSRC", value=0)
@@ -436,7 +438,8 @@ def test_looped_items_offsets_and_rates_are_read_as_they_sound(session: Session)
     assert notes_told(daemon) == [(62.0, 8.0, 2.0)]
     reaper.do("delete_item", track=track, item=1)
     reaper.do(
-        "add_midi_item", track=track, at=4.0, beats=4.0, source_beats=4.0, notes=chord("60", 0), take_values={"D_PLAYRATE": 2.0},
+        "add_midi_item", track=track, at=4.0, beats=4.0, source_beats=4.0, notes=chord("60", 0),
+        take_values={"D_PLAYRATE": 2.0},
     )  # fmt: skip
     daemon.live(reaper, 2)
     assert notes_told(daemon) == [(60, 4, 2), (60, 6, 2)]

@@ -55,9 +55,10 @@ class EmbeddedLua:
         part = load(str(SOURCES / "program.lua").encode())
         self._handle: Any = part(str(SOURCES).encode(), self._outside, str(resources).encode())
 
-    def _outside(self, what: bytes, path: bytes) -> Any:
+    def _outside(self, what: bytes, path: bytes) -> object:
         names = outside(what.decode(), Path(path.decode("utf-8", "surrogateescape")))
-        return self._runtime.table_from([name.encode("utf-8", "surrogateescape") for name in names])
+        table: object = self._runtime.table_from([name.encode("utf-8", "surrogateescape") for name in names])
+        return table
 
     def ask(self, line: str) -> bytes:
         """Hand over a line and wait for its answer."""

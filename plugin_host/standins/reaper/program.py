@@ -25,7 +25,7 @@ class Reaper:
     def __init__(self, lua: Lua) -> None:
         self._lua = lua
 
-    def do(self, deed: str, **arguments: object) -> Any:
+    def do(self, deed: str, **arguments: object) -> Any:  # noqa: ANN401 - what JSON has
         """What a user does, or looks at: the functions of ``program_lua/user.lua``. Raises ``StandInError``."""
         answer = json.loads(self._lua.ask(f"{deed} {_literal(arguments)}").decode("utf-8", "replace"))
         if not answer["good"]:
@@ -91,7 +91,11 @@ def _literal(value: object) -> str:
         return repr(value)
     if isinstance(value, str):
         data = value.encode("utf-8", "surrogateescape")
-        return '"' + "".join(chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\{byte:03d}" for byte in data) + '"'
+        return (
+            '"'
+            + "".join(chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\{byte:03d}" for byte in data)
+            + '"'
+        )
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"[{_literal(key)}] = {_literal(one)}" for key, one in value.items()) + "}"
     if isinstance(value, Sequence):

@@ -31,6 +31,10 @@ function user.wait_until(given)
   program.tick(math.max(0, given.now - program.now))
 end
 
+function user.let_clock_run()
+  program.clock_runs = true
+end
+
 function user.close(given)
   program.close(given.crash)
 end

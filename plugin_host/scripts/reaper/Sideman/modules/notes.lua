@@ -2,7 +2,9 @@
 
 local notes = {}
 
-local NOTES_A_STEP = 64
+local NOTES_A_STEP = 16
+local ITEMS_A_STEP = 8
+local TEXTS_A_STEP = 48
 local MOST_NOTES = 2000 -- a longer chart is cut: what came first counts
 local MOST_TURNS = 512 -- of a looped item
 
@@ -63,6 +65,19 @@ local function read_item(proj, item, take, played, pause)
   return last
 end
 
+local function comes_before(a, b)
+  return a[2] < b[2] or (a[2] == b[2] and a[1] < b[1])
+end
+
+local function in_order(played)
+  for index = 2, #played do
+    if comes_before(played[index], played[index - 1]) then
+      return false
+    end
+  end
+  return true
+end
+
 -- Notes { pitch, beat, length, velocity } in order, and the beat that the last item ends at. Muted items are not heard.
 function notes.of_track(proj, track, pause)
   local played, ends = {}, 0
@@ -72,13 +87,15 @@ function notes.of_track(proj, track, pause)
     if take and reaper.TakeIsMIDI(take) and reaper.GetMediaItemInfo_Value(item, "B_MUTE") < 0.5 then
       ends = math.max(ends, read_item(proj, item, take, played, pause))
     end
-    if index % 16 == 15 then
+    if index % ITEMS_A_STEP == ITEMS_A_STEP - 1 then
       pause()
     end
   end
-  table.sort(played, function(a, b)
-    return a[2] < b[2] or (a[2] == b[2] and a[1] < b[1])
-  end)
+  pause()
+  if not in_order(played) then
+    table.sort(played, comes_before)
+    pause()
+  end
   return played, ends
 end
 
@@ -102,33 +119,43 @@ function notes.names(proj, track, played, pause)
 end
 
 local function number(value)
-  local text = string.format("%.6f", value):gsub(",", "."):gsub("0+$", ""):gsub("%.$", "")
+  if value == math.floor(value) and math.abs(value) < 1e9 then
+    return string.format("%d", value)
+  end
+  local text = string.format("%.6f", value):gsub(",", "."):gsub("%.?0+$", "")
   return text
 end
 
--- As /sideman/chords/notes takes them.
-function notes.chord_text(played)
+local function text_of(played, pause, format, second)
   local parts = {}
-  for _, note in ipairs(played) do
-    parts[#parts + 1] = string.format("%d %s %s", note[1], number(note[2]), number(note[3]))
+  for index, note in ipairs(played) do
+    parts[index] = format:format(note[1], number(note[2]), second(note))
+    if index % TEXTS_A_STEP == 0 then
+      pause()
+    end
   end
   return table.concat(parts, " ")
 end
 
+-- As /sideman/chords/notes takes them.
+function notes.chord_text(played, pause)
+  return text_of(played, pause, "%d %s %s", function(note)
+    return number(note[3])
+  end)
+end
+
 -- As /sideman/drums/notes takes them.
-function notes.drum_text(played)
-  local parts = {}
-  for _, note in ipairs(played) do
-    parts[#parts + 1] = string.format("%d %s %d", note[1], number(note[2]), note[4])
-  end
-  return table.concat(parts, " ")
+function notes.drum_text(played, pause)
+  return text_of(played, pause, "%d %s %d", function(note)
+    return note[4]
+  end)
 end
 
 -- Pairs of a number and a name, a line each, as markers and pads are told.
 function notes.lines(pairs_)
   local parts = {}
-  for _, pair in ipairs(pairs_) do
-    parts[#parts + 1] = number(pair[1]) .. " " .. pair[2]
+  for index, pair in ipairs(pairs_) do
+    parts[index] = number(pair[1]) .. " " .. pair[2]
   end
   return table.concat(parts, "\n")
 end

@@ -7,8 +7,8 @@ local Reader = {}
 Reader.__index = Reader
 
 local LOOK_S = 5.0 -- everything is read anew this often even if nothing told of a change
-local SLICES = 8 -- in a cycle, at most
-local SLICE_S = 0.0004 -- no further slice begins in a cycle after so long
+local SLICES = 24 -- in a cycle, at most
+local SLICE_S = 0.0003 -- no further slice begins in a cycle after so long
 
 function Reader.new(send, say)
   return setmetatable({ send = send, say = say, told = {}, due = true, looked_at = -math.huge }, Reader)
@@ -69,8 +69,12 @@ end
 
 function Reader:read(proj)
   local pause = coroutine.yield
-  self.map = time_map.read(proj, pause)
-  self:tell_map()
+  local map = time_map.read(proj, pause, self.map)
+  if map ~= self.map or self.told.tempo == false or self.told.meter == false then
+    self.map = map
+    pause()
+    self:tell_map()
+  end
   pause()
   local roles = sources.tracks(proj, pause)
   pause()
@@ -103,7 +107,8 @@ function Reader:read_chords(proj, track, pause)
   if track then
     local played, ends = notes.of_track(proj, track, pause)
     if #played > 0 then
-      self:tell("chords", { { "/sideman/chords/notes", "sf", notes.chord_text(played), ends } }, "/sideman/chords/clear")
+      local text = notes.chord_text(played, pause)
+      self:tell("chords", { { "/sideman/chords/notes", "sf", text, ends } }, "/sideman/chords/clear")
       return
     end
   end
@@ -118,7 +123,8 @@ function Reader:read_drums(proj, track, pause)
     local played, ends = notes.of_track(proj, track, pause)
     if #played > 0 then
       local names = notes.names(proj, track, played, pause)
-      lines = { { "/sideman/drums/notes", "ssf", notes.drum_text(played), notes.lines(names), ends } }
+      local text = notes.drum_text(played, pause)
+      lines = { { "/sideman/drums/notes", "ssf", text, notes.lines(names), ends } }
     end
   end
   self:tell("drums", lines, "/sideman/drums/clear")

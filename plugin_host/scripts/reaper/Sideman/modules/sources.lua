@@ -3,8 +3,8 @@
 local sources = {}
 
 sources.CHORDS, sources.DRUMS = "CHORDS", "DRUMS"
-local TRACKS_A_STEP = 16
-local MARKERS_A_STEP = 64
+local TRACKS_A_STEP = 8
+local MARKERS_A_STEP = 16
 local MOST_MARKERS = 512
 
 local WORDS = {

@@ -9,7 +9,8 @@ local PIECE = 0.01 -- natural logarithm of the tempo's ratio in a piece of a ram
 local NEAR_BEATS = 0.001 -- a ramp's own ends, which lie on the true tempo, are left and reached over so many beats
 local STEP_BEATS = 0.25 -- where REAPER's map is neither of the known shapes, it is told in steps of so many beats
 local MOST_POINTS = 4000
-local MARKERS_A_STEP = 128
+local MARKERS_A_STEP = 16
+local SEGMENTS_A_STEP = 4
 local LOOK_S = 1.0
 
 -- The points of a ramp that is linear over time, without its ends: { beat, bpm, true }. `q` are beats, `v` tempos.
@@ -90,7 +91,7 @@ function time_map.tempos(proj, markers, pause)
     if #points < MOST_POINTS then
       ramped = segment(proj, marker, markers[index + 1], points, ramped)
     end
-    if index % MARKERS_A_STEP == 0 then
+    if index % SEGMENTS_A_STEP == 0 then
       pause()
     end
   end
@@ -152,11 +153,12 @@ function time_map.meters(signatures)
   return meters, off
 end
 
--- Read a project's map; in a coroutine it pauses between markers. Returns { tempos, meters, off, cut }.
-function time_map.read(proj, pause)
+-- The markers of a project, its time signatures, and both as text, which tells whether something has changed.
+local function marks(proj, pause)
   local upper, lower, bpm = reaper.TimeMap_GetTimeSigAtTime(proj, 0)
   local markers = { { time = 0, qn = 0, bpm = bpm, linear = false } }
   local signatures = { { qn = 0, num = upper, den = lower } }
+  local texts = { ("%d %d %.17g"):format(upper, lower, bpm) }
   for index = 0, reaper.CountTempoTimeSigMarkers(proj) - 1 do
     local found, time, _, _, tempo, num, den, linear = reaper.GetTempoTimeSigMarker(proj, index)
     if found then
@@ -168,14 +170,26 @@ function time_map.read(proj, pause)
       if num > 0 then
         signatures[#signatures + 1] = { qn = qn, num = num, den = den }
       end
+      texts[#texts + 1] = ("%.17g %.17g %.17g %d %d %s"):format(time, qn, tempo, num, den, tostring(linear))
     end
     if index % MARKERS_A_STEP == MARKERS_A_STEP - 1 then
       pause()
     end
   end
+  return markers, signatures, table.concat(texts, "\n")
+end
+
+-- Read a project's map; in a coroutine it pauses between markers. Returns { tempos, meters, off, cut, text }, or the map
+-- from before where nothing has changed.
+function time_map.read(proj, pause, before)
+  local markers, signatures, text = marks(proj, pause)
+  if before and before.text == text then
+    return before
+  end
   local tempos = time_map.tempos(proj, markers, pause)
+  pause()
   local meters, off = time_map.meters(signatures)
-  return { tempos = tempos, meters = meters, off = off, cut = #tempos >= MOST_POINTS }
+  return { tempos = tempos, meters = meters, off = off, cut = #tempos >= MOST_POINTS, text = text }
 end
 
 -- The bar that holds a beat, where it begins, and how long it is.
