@@ -312,3 +312,20 @@ def test_a_mailbox_that_vanishes_does_no_harm(tmp_path: Path) -> None:
         for _ in range(100):
             clock.pass_time(reaper)
         assert reaper.do("is_running", path=str(MAIN))
+
+
+def test_reaper_s_own_osc_is_understood_beside_the_script(place: Place, client: OscClient) -> None:
+    for address, tags, value in (
+        ("/reaper/tempo", "f", 132.0),
+        ("/reaper/time", "f", 10.0),
+        ("/reaper/beat", "s", "6.3.00"),
+        ("/reaper/play", "f", 1.0),
+    ):
+        client.send(address, tags, value)
+    transport = state_of(client)["transport"]
+    assert (transport["tempo"], transport["playing"]) == (132.0, True)
+    client.send("/reaper/stop", "f", 1.0)
+    assert state_of(client)["transport"]["position"] >= 22.0
+    client.send("/reaper/beat", "s", "soon")
+    *_, error = client.hear_until("/sideman/error", within_s=10)
+    assert "where measure, beat and hundredths belong" in str(error.arguments[2])

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import threading
+import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bridge.errors import HostError
+from bridge.osc_client import OscClient
 from bridge.reaper_web_host import MAX_BYTES, SILENT_POLLS, ReaperWebHost
+from bridge.spawned import spawned_daemon
 from midi import events as ev
 from midi.events import SessionEvent
 from plugin_host.host import Placement
@@ -140,3 +147,28 @@ def test_clips_are_told_by_their_path() -> None:
             await ReaperWebHost().place(None)  # type: ignore[arg-type]
 
     asyncio.run(run())
+
+
+def test_a_daemon_follows_reaper_by_its_web_interface(tmp_path: Path) -> None:
+    web = Web()
+    loop = asyncio.new_event_loop()
+    port = loop.run_until_complete(web.open())
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        options = ("--host", "reaper-web", "--set", f"host.port={port}")
+        with spawned_daemon(tmp_path, *options) as daemon, OscClient(daemon.host, daemon.port) as client:
+            deadline = time.monotonic() + WITHIN_S
+            session: dict[str, Any] = {"chord_changes": []}
+            while not session["chord_changes"]:
+                assert time.monotonic() < deadline
+                client.send("/sideman/state")
+                *_, answer = client.hear_until("/sideman/state", within_s=10)
+                session = json.loads(str(answer.arguments[0]))
+            assert session["transport"]["tempo"] == 120.0
+            assert [change["chord"] for change in session["chord_changes"]] == ["Am7"]
+    finally:
+        asyncio.run_coroutine_threadsafe(web.close(), loop).result(WITHIN_S)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

@@ -1,7 +1,6 @@
 -- The documented signatures, and the errors that REAPER raises for arguments that do not keep to them.
 --
--- A name, then the arguments. `?` marks one that may be left out. More arguments than there are is an error here, though
--- REAPER lets them pass.
+-- A name, then the arguments. More arguments than there are is an error here, though REAPER lets them pass.
 
 local objects = ...
 
@@ -135,10 +134,5 @@ return function(functions)
   for name in pairs(functions) do
     assert(known[name], name .. " has no signature")
   end
-  return setmetatable(checked, {
-    __index = function(_, name)
-      -- As in REAPER, a function that this version lacks is nil.
-      return nil
-    end,
-  })
+  return checked
 end
