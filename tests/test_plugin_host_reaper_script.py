@@ -299,14 +299,14 @@ def test_where_reaper_s_map_is_of_no_known_shape_it_is_told_in_exact_steps(sessi
     reaper.do(
         "evaluate",
         chunk="""
-        local to_time, to_qn = reaper.TimeMap2_QNToTime, reaper.TimeMap2_timeToQN
+        local to_time, to_qn = reaper.TimeMap_QNToTime_abs, reaper.TimeMap_timeToQN_abs
         local function bend(t) return t >= 8 and t or t - math.sin(t * math.pi / 8) / 4 end
-        reaper.TimeMap2_timeToQN = function(proj, t) return to_qn(proj, bend(t)) end
-        reaper.TimeMap2_QNToTime = function(proj, q)
+        reaper.TimeMap_timeToQN_abs = function(proj, t) return to_qn(proj, bend(t)) end
+        reaper.TimeMap_QNToTime_abs = function(proj, q)
           local low, high = 0, 1000
           for _ = 1, 100 do
             local middle = (low + high) / 2
-            if reaper.TimeMap2_timeToQN(proj, middle) < q then low = middle else high = middle end
+            if reaper.TimeMap_timeToQN_abs(proj, middle) < q then low = middle else high = middle end
           end
           return low
         end
@@ -317,7 +317,7 @@ def test_where_reaper_s_map_is_of_no_known_shape_it_is_told_in_exact_steps(sessi
     seconds = reaper.do(
         "evaluate",
         chunk="local all = { is_list = true } for index = 0, 44 do all[index + 1] = "
-        "reaper.TimeMap2_QNToTime(0, index / 4) end return all",
+        "reaper.TimeMap_QNToTime_abs(0, index / 4) end return all",
     )
     assert [told.seconds_at(Beats(beat)) for beat in beats] == pytest.approx(seconds, abs=1e-6)
 
@@ -584,7 +584,7 @@ def test_another_run_of_the_daemon_with_the_same_file_numbers_is_heard(session: 
         ("GetTrack", [0, 1.5], "integer expected"),
         ("GetTrack", [0, 0, 0], "there are 2 arguments"),
         ("GetActiveTake", [{"track": 1}], "MediaItem expected"),
-        ("TimeMap2_timeToQN", [0, "0"], "number expected"),
+        ("TimeMap_timeToQN_abs", [0, "0"], "number expected"),
         ("Help_Set", ["a", 1], "boolean expected"),
         ("defer", ["a"], "function expected"),
     ],

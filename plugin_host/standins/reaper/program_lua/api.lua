@@ -41,11 +41,11 @@ function api.TimeMap_GetTimeSigAtTime(proj, time)
   return num, den, time_line.bpm_at(of(proj), time)
 end
 
-function api.TimeMap2_timeToQN(proj, time)
+function api.TimeMap_timeToQN_abs(proj, time)
   return time_line.to_qn(of(proj), time)
 end
 
-function api.TimeMap2_QNToTime(proj, qn)
+function api.TimeMap_QNToTime_abs(proj, qn)
   return time_line.to_time(of(proj), qn)
 end
 
@@ -279,8 +279,9 @@ function api.MIDI_GetNote(take, index)
   return true, false, note.muted, note.from + 0.0, note.to + 0.0, note.channel, note.pitch, note.vel
 end
 
-function api.MIDI_GetProjQNFromPPQPos(take, ppq)
-  return take.item.track.project:qn_of_ppq(take, ppq)
+function api.MIDI_GetProjTimeFromPPQPos(take, ppq)
+  local project = take.item.track.project
+  return time_line.to_time(project, project:qn_of_ppq(take, ppq))
 end
 
 -- Sources

@@ -53,7 +53,7 @@ InsertTrackAtIndex integer boolean
 MB string string integer
 MIDI_CountEvts MediaItem_Take
 MIDI_GetNote MediaItem_Take integer
-MIDI_GetProjQNFromPPQPos MediaItem_Take number
+MIDI_GetProjTimeFromPPQPos MediaItem_Take number
 Main_OnCommand integer integer
 Master_GetPlayRate ReaProject
 PCM_Source_BuildPeaks PCM_source integer
@@ -70,8 +70,8 @@ SetMediaItemTake_Source MediaItem_Take PCM_source
 SetToggleCommandState integer integer integer
 ShowConsoleMsg string
 TakeIsMIDI MediaItem_Take
-TimeMap2_QNToTime ReaProject number
-TimeMap2_timeToQN ReaProject number
+TimeMap_QNToTime_abs ReaProject number
+TimeMap_timeToQN_abs ReaProject number
 TimeMap_GetTimeSigAtTime ReaProject number
 Undo_BeginBlock2 ReaProject
 Undo_EndBlock2 ReaProject string integer

@@ -118,7 +118,7 @@ function Mailbox:receive()
   end
   for _ = 1, NAMES_A_POLL do
     local name = reaper.EnumerateFiles(folder, self.at)
-    if not name then
+    if not name or name == "" then
       self.at = 0
       return self:open(folder)
     end

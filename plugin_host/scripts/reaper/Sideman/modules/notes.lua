@@ -29,8 +29,13 @@ local function heard(played, note, first, last, source_end, turn)
   end
 end
 
+-- By seconds, because REAPER's other way to beats counts bars that are cut off in its own manner.
+local function beat_of(proj, take, ppq)
+  return reaper.TimeMap_timeToQN_abs(proj, reaper.MIDI_GetProjTimeFromPPQPos(take, ppq))
+end
+
 -- A looped item's content ends with its source, and begins again; the length of a turn is that of the source.
-local function loop_of(item, take)
+local function loop_of(proj, item, take)
   if reaper.GetMediaItemInfo_Value(item, "B_LOOPSRC") < 0.5 then
     return nil, nil
   end
@@ -39,23 +44,22 @@ local function loop_of(item, take)
   if not is_beats or length <= 0 then
     return nil, nil
   end
-  local begins = reaper.MIDI_GetProjQNFromPPQPos(take, 0)
+  local begins = beat_of(proj, take, 0)
   local turn = length / math.max(1e-6, reaper.GetMediaItemTakeInfo_Value(take, "D_PLAYRATE"))
   return begins + turn, turn
 end
 
 local function read_item(proj, item, take, played, pause)
   local at = reaper.GetMediaItemInfo_Value(item, "D_POSITION")
-  local first = reaper.TimeMap2_timeToQN(proj, at)
-  local last = reaper.TimeMap2_timeToQN(proj, at + reaper.GetMediaItemInfo_Value(item, "D_LENGTH"))
-  local source_end, turn = loop_of(item, take)
+  local first = reaper.TimeMap_timeToQN_abs(proj, at)
+  local last = reaper.TimeMap_timeToQN_abs(proj, at + reaper.GetMediaItemInfo_Value(item, "D_LENGTH"))
+  local source_end, turn = loop_of(proj, item, take)
   local _, count = reaper.MIDI_CountEvts(take)
   for index = 0, count - 1 do
     local found, _, muted, from, to, _, pitch, vel = reaper.MIDI_GetNote(take, index)
     if found and not muted and vel >= 1 then
       local note = { pitch = pitch, vel = vel }
-      note.from = reaper.MIDI_GetProjQNFromPPQPos(take, from)
-      note.to = reaper.MIDI_GetProjQNFromPPQPos(take, to)
+      note.from, note.to = beat_of(proj, take, from), beat_of(proj, take, to)
       heard(played, note, first, last, source_end, turn)
     end
     if index % NOTES_A_STEP == NOTES_A_STEP - 1 then

@@ -139,9 +139,9 @@ end
 
 -- Where the clip begins and how it is stretched: as it is where it fills its bars, else to the tempo that is there now.
 function Placer.fit_of(proj, offer)
-  local at = reaper.TimeMap2_QNToTime(proj, offer.start)
-  local middle = reaper.TimeMap2_QNToTime(proj, offer.start + offer.beats / 2)
-  local room = reaper.TimeMap2_QNToTime(proj, offer.start + offer.beats) - at
+  local at = reaper.TimeMap_QNToTime_abs(proj, offer.start)
+  local middle = reaper.TimeMap_QNToTime_abs(proj, offer.start + offer.beats / 2)
+  local room = reaper.TimeMap_QNToTime_abs(proj, offer.start + offer.beats) - at
   local even = math.abs(2 * (middle - at) - room) < SAME_S
   local steady = math.abs(offer.seconds - offer.beats * 60 / offer.tempo) < 0.005
   local fit = { at = at, length = offer.seconds, rate = 1, timebase = BEATS, remark = "" }

@@ -34,14 +34,14 @@ function Song.range(proj)
   if to <= from then
     return nil, nil
   end
-  return on_grid(reaper.TimeMap2_timeToQN(proj, from)), on_grid(reaper.TimeMap2_timeToQN(proj, to))
+  return on_grid(reaper.TimeMap_timeToQN_abs(proj, from)), on_grid(reaper.TimeMap_timeToQN_abs(proj, to))
 end
 
 -- The beat that clips begin at, their bars where a selection has whole ones, and a word on a selection that has not.
 function Song.wanted(proj, meters)
   local from, to = Song.range(proj)
   if not from then
-    local cursor = on_grid(reaper.TimeMap2_timeToQN(proj, reaper.GetCursorPositionEx(proj)))
+    local cursor = on_grid(reaper.TimeMap_timeToQN_abs(proj, reaper.GetCursorPositionEx(proj)))
     local _, start = time_map.bar_at(meters, cursor)
     return start, nil, nil
   end
@@ -77,7 +77,7 @@ function Song:transport(proj, now)
   local state = reaper.GetPlayStateEx(proj)
   local playing = state & PLAYING ~= 0 and state & PAUSED == 0
   local at = state ~= 0 and reaper.GetPlayPositionEx(proj) or reaper.GetCursorPositionEx(proj)
-  local beat = math.max(0, reaper.TimeMap2_timeToQN(proj, at))
+  local beat = math.max(0, reaper.TimeMap_timeToQN_abs(proj, at))
   local sent
   if playing ~= self.playing then
     sent = playing and self.send("/sideman/play", "f", beat)

@@ -80,8 +80,8 @@ function sources.chord_markers(proj, pause)
     name = sources.trimmed(name)
     if sources.could_be_chord(name) then
       local into = is_region and regions or markers
-      local from = math.max(0, reaper.TimeMap2_timeToQN(proj, at))
-      into[#into + 1] = { from, name, is_region and reaper.TimeMap2_timeToQN(proj, ends) or nil }
+      local from = math.max(0, reaper.TimeMap_timeToQN_abs(proj, at))
+      into[#into + 1] = { from, name, is_region and reaper.TimeMap_timeToQN_abs(proj, ends) or nil }
     end
     index = index + 1
     if index % MARKERS_A_STEP == 0 then

@@ -1,5 +1,7 @@
 -- Tempo and meter of a project in the daemon's terms: beats are quarter notes, bars are counted from 1.
 --
+-- REAPER's functions with `abs` count every quarter note once, also where a marker cuts a bar off.
+--
 -- Where REAPER's tempo changes gradually it is linear over time; the daemon's ramps are linear over beats. So a ramp is
 -- told in pieces of equal ratio: for those, one factor makes the time of every piece exact.
 
@@ -51,7 +53,7 @@ local function steps(proj, from, to, points)
   local q, t = from.qn, from.time
   while q < to.qn - 1e-9 and #points < MOST_POINTS do
     local next_q = math.min(to.qn, (math.floor(q / STEP_BEATS + 1e-9) + 1) * STEP_BEATS)
-    local next_t = reaper.TimeMap2_QNToTime(proj, next_q)
+    local next_t = reaper.TimeMap_QNToTime_abs(proj, next_q)
     if next_t - t > 1e-9 then
       points[#points + 1] = { q, 60 * (next_q - q) / (next_t - t), false }
     end
@@ -61,14 +63,14 @@ end
 
 local function segment(proj, from, to, points, ramped)
   local seconds, beats = to and to.time - from.time or LOOK_S, nil
-  beats = (to and to.qn or reaper.TimeMap2_timeToQN(proj, from.time + LOOK_S)) - from.qn
+  beats = (to and to.qn or reaper.TimeMap_timeToQN_abs(proj, from.time + LOOK_S)) - from.qn
   if close(60 * beats / seconds, from.bpm, 1e-7) then
     points[#points + 1] = { from.qn, from.bpm, ramped }
     return false
   end
   if to and from.linear and close(120 * beats / seconds, from.bpm + to.bpm, 1e-7) then
     local middle = from.qn + seconds * (3 * from.bpm + to.bpm) / 480
-    if close(reaper.TimeMap2_timeToQN(proj, from.time + seconds / 2), middle, 1e-7) then
+    if close(reaper.TimeMap_timeToQN_abs(proj, from.time + seconds / 2), middle, 1e-7) then
       points[#points + 1] = { from.qn, from.bpm, ramped }
       for _, point in ipairs(time_map.ramp(from.qn, to.qn, from.bpm, to.bpm)) do
         points[#points + 1] = point
@@ -162,7 +164,7 @@ local function marks(proj, pause)
   for index = 0, reaper.CountTempoTimeSigMarkers(proj) - 1 do
     local found, time, _, _, tempo, num, den, linear = reaper.GetTempoTimeSigMarker(proj, index)
     if found then
-      local qn = reaper.TimeMap2_timeToQN(proj, time)
+      local qn = reaper.TimeMap_timeToQN_abs(proj, time)
       if time < 1e-9 then
         markers, signatures = {}, num > 0 and {} or signatures
       end
