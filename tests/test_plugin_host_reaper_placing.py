@@ -129,6 +129,17 @@ def test_what_lies_there_is_not_overwritten_another_track_is_taken(newest: Sessi
     assert [item for item in reaper.tracks["Sideman"] if item["position"] == 7.0] == before
 
 
+def test_another_s_item_of_the_same_bars_gets_no_take_of_ours(newest: Session, tmp_path: Path) -> None:
+    reaper, daemon = newest
+    track = reaper.do("add_track", name="Sideman")
+    reaper.do("add_audio_item", track=track, position=0.0, length=8.0)
+    before = reaper.tracks["Sideman"]
+    daemon.send(offer(wav(tmp_path / "a.wav")))
+    daemon.live(reaper, 1)
+    assert answers(daemon)[0][2] == "track Sideman 2, at 1.1.00, take 1"
+    assert reaper.tracks["Sideman"] == before
+
+
 def test_a_further_request_for_the_same_bars_is_a_take_that_is_heard(newest: Session, tmp_path: Path) -> None:
     reaper, daemon = newest
     daemon.send(offer(wav(tmp_path / "a.wav")), offer(wav(tmp_path / "b.wav"), 2, take=1))

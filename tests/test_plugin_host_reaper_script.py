@@ -322,6 +322,29 @@ def test_where_reaper_s_map_is_of_no_known_shape_it_is_told_in_exact_steps(sessi
     assert [told.seconds_at(Beats(beat)) for beat in beats] == pytest.approx(seconds, abs=1e-6)
 
 
+def test_a_map_of_thousands_of_marks_is_cut_with_a_word_and_fits_its_files(session: Session) -> None:
+    reaper, daemon = session
+    daemon.forget()
+    reaper.do("set_markers", markers=[[0.5 * index, 100.0 + index % 7, 0, 0, False] for index in range(3000)])
+    daemon.live(reaper, 15)
+    assert len(daemon.told("/sideman/tempo/at")) == 1999
+    assert said(reaper, "The tempo map has too many points")
+    daemon.forget()
+    reaper.do("select", **{"from": 0.0, "to": 4.0})
+    daemon.live(reaper, 8)
+    assert daemon.told("/sideman/tempo/at") == []
+
+
+def test_what_is_dragged_is_told_when_it_rests(session: Session) -> None:
+    reaper, daemon = session
+    daemon.forget()
+    for step in range(30):  # half a second
+        reaper.do("set_tempo", bpm=120.0 + step)
+        reaper.tick(1, 0.016)
+    daemon.live(reaper, 1)
+    assert daemon.told("/sideman/tempo") == [(149.0,)]
+
+
 # Selection and transport
 
 
@@ -523,6 +546,22 @@ def test_actions_ask_and_start_the_script_where_it_does_not_run(kind: str, tmp_p
         assert [m.address for m in daemon.heard if m.address != "/sideman/daw"] == [
             "/sideman/next", "/sideman/keep", "/sideman/cancel"
         ]  # fmt: skip
+
+
+def test_a_clip_is_asked_for_when_what_was_just_changed_has_been_told(session: Session) -> None:
+    reaper, daemon = session
+    add_chords(reaper, chord("57 60 64", 0.0, 2000.0), 2000.0)
+    daemon.live(reaper, 2)
+    daemon.forget()
+    many = [[60 + index % 12, index / 2, index / 2 + 0.4] for index in range(1800)]
+    reaper.do("set_notes", track=1, item=1, notes=many)
+    reaper.do("select", **{"from": 8.0, "to": 16.0})
+    reaper.action("Generate for the time selection")
+    daemon.live(reaper, 4)
+    told = [message.address for message in daemon.heard if message.address != "/sideman/daw"]
+    assert sorted(told[:3]) == ["/sideman/bars", "/sideman/chords/notes", "/sideman/from"]
+    assert told[3:] == ["/sideman/generate"]
+    assert len(notes_told(daemon)) == 1800
 
 
 def test_the_prompt_s_fields_are_told_and_remembered(session: Session) -> None:

@@ -47,6 +47,8 @@ local function cycle()
   if now >= due_at then
     due_at = now + CYCLE_S
     guarded(session.tick, session, now)
+  else
+    guarded(session.turn, session, now)
   end
   reaper.defer(cycle)
 end

@@ -7,8 +7,10 @@ local Reader = {}
 Reader.__index = Reader
 
 local LOOK_S = 5.0 -- everything is read anew this often even if nothing told of a change
-local SLICES = 24 -- in a cycle, at most
-local SLICE_S = 0.0003 -- no further slice begins in a cycle after so long
+local QUIET_S = 0.2 -- a change is read when nothing more has changed for so long,
+local LATEST_S = 1.0 -- or after so long: while the user drags something, not every step of it counts
+local SLICES = 24 -- in a turn, at most
+local SLICE_S = 0.00015 -- no further slice begins in a turn after so long
 
 function Reader.new(send, say)
   return setmetatable({ send = send, say = say, told = {}, due = true, looked_at = -math.huge }, Reader)
@@ -28,15 +30,21 @@ end
 
 -- Whether all that has changed has been told.
 function Reader:is_idle()
-  return not self.due and not self.work
+  return not self.due and not self.work and not self.first_at
 end
 
-function Reader:tick(proj, now)
+-- Notice what has changed.
+function Reader:look(proj, now)
   local count = reaper.GetProjectStateChangeCount(proj)
   local upper, lower, bpm = reaper.TimeMap_GetTimeSigAtTime(proj, 0)
   local seen = table.concat({ count, upper, lower, bpm, reaper.CountTempoTimeSigMarkers(proj) }, " ")
-  if seen ~= self.seen or now - self.looked_at > LOOK_S then
-    self.seen, self.looked_at, self.due = seen, now, true
+  if seen ~= self.seen then
+    self.due = self.due or self.seen == nil
+    self.seen, self.changed_at, self.first_at = seen, now, self.first_at or now
+  end
+  local is_quiet = self.first_at and (now - self.changed_at >= QUIET_S or now - self.first_at >= LATEST_S)
+  if self.due or is_quiet or now - self.looked_at > LOOK_S then
+    self.due, self.looked_at, self.first_at = true, now, nil
   end
   if self.due and not self.work then
     self.due = false
@@ -44,11 +52,18 @@ function Reader:tick(proj, now)
       self:read(proj)
     end)
   end
+end
+
+-- Some slices of reading; one at least.
+function Reader:go_on(now)
   for _ = 1, SLICES do
-    if not self.work or reaper.time_precise() - now > SLICE_S then
+    if not self.work then
       return
     end
     self:step()
+    if reaper.time_precise() - now > SLICE_S then
+      return
+    end
   end
 end
 

@@ -1,6 +1,6 @@
 -- The session with the daemon: greeting it, hearing it, and the cycle in which everything happens.
 --
--- A cycle does a bounded amount of work: some files, some slices of reading, one clip. Nothing blocks.
+-- A cycle does a bounded amount of work: some files, one clip. Reading is done in slices between cycles. Nothing blocks.
 
 local use = ...
 local Mailbox, Placer, Reader, Song = use("mailbox"), use("placing"), use("reader"), use("song")
@@ -67,6 +67,13 @@ function Session:tick(now)
   self.mailbox:flush()
 end
 
+-- What is done between two cycles: reading goes on, a little in each turn of REAPER's main loop.
+function Session:turn(now)
+  if self.run ~= "" then
+    self.reader:go_on(now)
+  end
+end
+
 function Session:greet(now)
   if now - self.greeted_at >= GREET_S and self.send("/sideman/daw", "ss", "REAPER", VERSION) then
     self.greeted_at = now
@@ -99,7 +106,7 @@ function Session:tell_project(proj, now)
     self.song:tell_all()
     self.proj = proj
   end
-  self.reader:tick(proj, now)
+  self.reader:look(proj, now)
   self.song:tick(proj, self.reader.map and self.reader.map.meters, now)
 end
 
