@@ -18,7 +18,7 @@ from typing import Final
 
 from bridge import drop_folder
 from bridge.drop_folder import DropFolder, Look
-from bridge.errors import HostError, MidiFileError, QueueFull, SidemanError
+from bridge.errors import HostError, MidiFileError, NothingToPlay, QueueFull, SidemanError
 from bridge.osc_codec import Message, understand
 from bridge.osc_errors import OutOfRange
 from bridge.osc_wire import WireMessage
@@ -63,7 +63,7 @@ class FolderHost:
         self._inbox, self._offers = Inbox(), offers.Offers()
         self._desk: Desk | None = None
         self._task: asyncio.Task[None] | None = None
-        self._ring = asyncio.Event()
+        self._ring, self._looking = asyncio.Event(), asyncio.Lock()
         self._under_way: Dropped | None = None
         self._ended: Ended | None = None
         self._trouble = ""
@@ -154,20 +154,24 @@ class FolderHost:
 
     async def _watch(self) -> None:
         while True:
-            try:
-                await self.look()
-            except Exception:
-                log.exception("The folder %s could not be looked into", self.folder)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._poll_s):
                     await self._ring.wait()
             self._ring.clear()
+            try:
+                await self.look()
+            except Exception:
+                log.exception("The folder %s could not be looked into", self.folder)
 
     async def look(self) -> None:
-        """Look once: what came, what ended, what waits. It comes again by itself."""
+        """Look once: what ended, what came, what waits. It comes again by itself."""
+        async with self._looking:
+            await self._look()
+
+    async def _look(self) -> None:
+        await self._finish()
         look = await self._take_look()
         self._say_state(look)
-        await self._finish()
         if look.error:
             return
         self._inbox = dropped.looked(self._inbox, look.files, self._now())
@@ -204,6 +208,8 @@ class FolderHost:
             self._ask(file, song)
         except QueueFull:
             self._inbox = dropped.later(self._inbox, file, Seconds(self._now() + BUSY))
+        except NothingToPlay:
+            await self._reject(file, "It holds no notes and no chords: there is nothing to play.")
         except SidemanError as error:
             await self._reject(file, str(error))
 

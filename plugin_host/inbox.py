@@ -13,6 +13,8 @@ from typing import Final
 from midi.time import Seconds
 
 SUFFIXES: Final = (".mid", ".midi", ".smf")
+SETTLE: Final = Seconds(0.5)
+"""The two looks that find a file the same lie at least so far apart."""
 PATIENCE: Final = Seconds(10.0)
 """A file that cannot be read is given up when it has not changed for this long."""
 
@@ -66,7 +68,7 @@ def looked(inbox: Inbox, files: Iterable[Dropped], now: Seconds) -> Inbox:
 
 def next_file(inbox: Inbox, now: Seconds) -> Dropped | None:
     """The first file by its name that may be read now."""
-    ready = (one.file for one in inbox.known.values() if one.looks >= 2 and one.due <= now)
+    ready = (one.file for one in inbox.known.values() if one.looks >= 2 and max(one.due, one.since + SETTLE) <= now)
     return min(ready, key=lambda file: file.name, default=None)
 
 

@@ -30,6 +30,7 @@ def test_a_file_is_ready_when_it_was_the_same_in_two_looks() -> None:
     assert next_file(after((0, [file()])), Seconds(0)) is None
     assert next_file(after((0, [file()]), (1, [file(size=20)])), Seconds(1)) is None
     assert next_file(after((0, [file()]), (1, [file(at=2)])), Seconds(1)) is None
+    assert next_file(after((0, [file()]), (0.1, [file()])), Seconds(0.1)) is None
     assert next_file(after((0, [file()]), (1, [file()])), Seconds(1)) == file()
 
 
