@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from bridge.abletonosc_host import AbletonOscHost
+from bridge.drivenbymoss_host import DrivenByMossHost
 from bridge.errors import HostError
 from bridge.folder_host import FolderHost
 from bridge.machine import Machine, reaper_resources
+from plugin_host import drivenbymoss
 from plugin_host.host import Host
 from plugin_host.offering import OfferingHost
 from plugin_host.virtual import VirtualHost
@@ -55,6 +57,7 @@ HOSTS: Final[dict[str, HostKind]] = {
         mailbox=lambda machine: reaper_resources(machine) / "Sideman",
     ),
     "folder": HostKind(make=lambda settings: _folder_host(settings.folder)),
+    "drivenbymoss": HostKind(make=lambda settings: DrivenByMossHost(settings.port or drivenbymoss.PORT)),
 }
 """Name -> the host; ``none`` leaves clips where they were written."""
 
