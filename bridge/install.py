@@ -77,6 +77,13 @@ SCRIPTS: Final[Mapping[str, Script]] = {
         then="Start Max or Live anew, open patchers/Sideman.maxpat of this package in a Max MIDI Effect, save it as a "
         "device, and run: sideman serve --host ableton",
     ),
+    "touchosc": Script(
+        source="scripts/touchosc",
+        name="Sideman",
+        folders={system: lambda machine: machine.documents / "TouchOSC" for system in ("darwin", "win32", "linux")},
+        then="Open Sideman.tosc in TouchOSC, set its OSC connection 1 to this computer, send port 9130, receive port "
+        "9000, and press Connect",
+    ),
 }
 """The DAWs that a script can be installed for, by the word that the command takes."""
 
