@@ -67,6 +67,7 @@ from midi.events import (
     SetGivenAudio,
     SetPattern,
 )
+from midi.leader import OSC
 from midi.port_system import MidiSystem
 from midi.rtmidi_ports import RtMidiPorts
 from midi.time import Beats, Seconds
@@ -299,6 +300,10 @@ class Daemon:
                 "followed while it tells them. The setting midi.leader names who leads."
             )
 
+    def _may_tell(self, event: SessionEvent) -> bool:
+        """Whether a chart that a DAW gives may say this: not tempo and position, where another source leads."""
+        return self.live is None or self.live.leader in {None, OSC} or not isinstance(event, TIME_EVENTS)
+
     def _act(self, action: str) -> None:
         """Carry out what a player's control stands for; what goes wrong is told to subscribers."""
         try:
@@ -386,7 +391,7 @@ class Daemon:
     def _make(self, chart: Sequence[SessionEvent], wishes: Sequence[SessionEvent]) -> str:
         """A clip of a chart that the DAW gives, and the session keeps. Raises ``SidemanError``, and keeps nothing."""
         now = Seconds(self._monotonic())
-        state = _reduced(self.state, chart, now)
+        state = _reduced(self.state, [event for event in chart if self._may_tell(event)], now)
         asked = replace(_reduced(state, wishes, now), revision=state.revision)
         request_id = self._new_id()
         self._order(request_id, asked, None)

@@ -49,8 +49,18 @@ class DropFolder:
         first = heapq.nsmallest(MOST_FILES, (name for name in names if name not in keep))
         for name in [*first, *(name for name in names if name in keep)]:
             with contextlib.suppress(FileNotFoundError):
-                found = (self.folder / name).lstat()
-                yield Dropped(name=name, size=found.st_size, modified_ns=found.st_mtime_ns)
+                yield self._found(name)
+
+    def _found(self, name: str) -> Dropped:
+        found = (self.folder / name).lstat()
+        return Dropped(name=name, size=found.st_size, modified_ns=found.st_mtime_ns)
+
+    def is_still(self, file: Dropped) -> bool:
+        """Whether a file is as it was found. Raises ``OSError``."""
+        try:
+            return self._found(file.name) == file
+        except FileNotFoundError:
+            return False
 
     def read(self, file: Dropped) -> Song:
         """The song in a file. Raises ``MidiFileError`` and ``OSError``; a file that has changed is no MIDI file yet."""

@@ -26,6 +26,7 @@ from bridge.safe_files import copy_into, real_folder
 from bridge.song_events import song_events
 from midi import events as ev
 from midi.events import SessionEvent
+from midi.file_timeline import NO_TEMPO
 from midi.song import Song
 from midi.time import Seconds
 from plugin_host import inbox as dropped
@@ -222,7 +223,7 @@ class FolderHost:
         except SidemanError:
             self._under_way = None
             raise
-        for text in song.notices[:MOST_TOLD]:
+        for text in [text for text in song.notices if text != NO_TEMPO][:MOST_TOLD]:
             self._tell(f"{file.name}: {text}")
 
     def _note_end(self, ended: Ended) -> None:
@@ -248,7 +249,10 @@ class FolderHost:
         self._tell(f"No clip was made of {file.name}: {why} {where}")
 
     async def _move(self, file: Dropped, move: Callable[[Dropped], Path]) -> Path | None:
+        """Where a file was moved to; None where it could not be, or is not what it was: then it counts as a new one."""
         try:
+            if not await asyncio.to_thread(self._drops.is_still, file):
+                return None
             path = await asyncio.to_thread(move, file)
         except OSError as error:
             self._inbox = dropped.stuck(self._inbox, file)

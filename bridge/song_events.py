@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from bridge.osc_schema import MAX_CLIP_BARS
 from midi import events as ev
 from midi.charts import ChordChart, DrumChart, MelodyChart
+from midi.file_timeline import NO_TEMPO
 from midi.song import Song
 from midi.time import Beats
 
@@ -17,12 +18,21 @@ def song_bars(song: Song) -> int:
     return max(1, last.bar if last.offset > 1e-6 else last.bar - 1)
 
 
+def says_tempo(song: Song) -> bool:
+    """Whether the tempo is the file's own."""
+    return NO_TEMPO not in song.notices
+
+
 def song_events(song: Song) -> Iterator[ev.SessionEvent]:
-    """The song in the place of all that the session holds of time, key and chart; clips are as long as it is."""
-    first, *tempos = song.tempo_map.tempos
-    yield ev.SetTempo(bpm=first.bpm)
-    for tempo in tempos:
-        yield ev.AddTempoPoint(point=tempo)
+    """The song in the place of all that the session holds of time, key and chart; clips are as long as it is.
+
+    A file that says no tempo leaves the session's: a clock or Ableton Link may tell it.
+    """
+    if says_tempo(song):
+        first, *tempos = song.tempo_map.tempos
+        yield ev.SetTempo(bpm=first.bpm)
+        for tempo in tempos:
+            yield ev.AddTempoPoint(point=tempo)
     begins, *meters = song.tempo_map.meters
     yield ev.SetMeter(meter=begins.meter)
     for meter in meters:

@@ -519,6 +519,39 @@ def test_a_user_who_takes_the_file_away_meanwhile_is_no_error(tmp_path: Path) ->
         bench.drop("b.mid")
         await bench.look(2)
         assert len(bench.desk.made) == 2
+        assert bench.desk.told == []
+
+    on(tmp_path, act)
+
+
+@pytest.mark.parametrize("why", [None, "The engine crashed."])
+def test_a_file_that_was_written_anew_while_its_clip_was_made_is_read_again(tmp_path: Path, why: str | None) -> None:
+    async def act(bench: Bench) -> None:
+        bench.drop("a.mid")
+        await bench.look(2)
+        bench.drop("a.mid", SONG + b"\0")
+        bench.desk.ended[0](Ended(why=why))
+        await bench.look(3)
+        assert bench.tree() == {"in/a.mid"}
+        assert len(bench.desk.made) == 2
+        bench.desk.ended[1](Ended())
+        await bench.look(1)
+        assert bench.tree() == {"in/done/a.mid"}
+
+    on(tmp_path, act)
+
+
+def test_a_file_that_says_no_tempo_leaves_the_session_s(tmp_path: Path) -> None:
+    note = b"\x00\x90\x3c\x64\x83\x60\x80\x3c\x00\x00\xff\x2f\x00"
+    bare = b"MThd" + bytes([0, 0, 0, 6, 0, 0, 0, 1, 1, 0xE0]) + b"MTrk" + len(note).to_bytes(4, "big") + note
+
+    async def act(bench: Bench) -> None:
+        bench.drop("a.mid", bare)
+        await bench.look(2)
+        ((chart, _),) = bench.desk.made
+        assert not any(isinstance(event, ev.SetTempo | ev.AddTempoPoint) for event in chart)
+        assert any(isinstance(event, ev.SetMeter) for event in chart)
+        assert bench.desk.told == []
 
     on(tmp_path, act)
 
