@@ -85,8 +85,10 @@ class FolderHost:
             self._drops = DropFolder(self.folder / "in")
         look = await self._take_look()
         if look.error:
-            text = f"The folder {self.folder} cannot be used: {_cause(look.error)}."
-            raise HostError(f"{text} Choose another one with --set host.folder=DIR.")
+            parent = self.folder.parent
+            why = _cause(look.error) if parent.is_dir() else f"there is no folder {parent} to make it in"
+            text = f"The folder {self.folder} cannot be used: {why}. Choose another one with --set host.folder=DIR."
+            raise HostError(text)
         self._task = asyncio.create_task(self._watch(), name="folder host")
 
     async def close(self) -> None:
