@@ -220,11 +220,11 @@ def render(
 
 @app.command()
 def install(
-    daw: Annotated[str, typer.Argument(metavar="DAW", help="ableton or reaper.")],
+    daw: Annotated[str, typer.Argument(metavar="DAW", help="ableton, reaper, max or touchosc.")],
     to: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Live's folder of scripts, REAPER's resource folder, where not the usual one."
+            metavar="DIR", help="REAPER's resource folder, or another DAW's folder of scripts, where not the usual one."
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")] = False,
