@@ -152,6 +152,8 @@ class Takes:
             frames=clip.frames,
             target=clip.target,
             replaces=draft,
+            prompt=job.request.prompt,
+            key=job.owner.state.key,
         )
         try:
             async with asyncio.timeout(PLACE_LIMIT_S):
