@@ -13,13 +13,7 @@ from typing import Final
 
 from bridge.bench_cases import Case, Found, Report
 from bridge.engine_client import ENGINE_ENVIRONMENT
-from bridge.errors import SidemanError
-
-
-class BenchFailed(SidemanError):
-    """A case of the benchmark could not be run."""
-
-    code = "bench"
+from bridge.errors import GeneratorError
 
 
 def precisions(device: str, wanted: Sequence[str]) -> tuple[str, ...]:
@@ -36,7 +30,7 @@ def precisions(device: str, wanted: Sequence[str]) -> tuple[str, ...]:
 
 
 def run(cases: Sequence[Case], *, quick: bool, report: Callable[[float, str], None]) -> Report:
-    """Measure every case, each in processes of its own. Raises ``BenchFailed``."""
+    """Measure every case, each in processes of its own. Raises ``GeneratorError``."""
     import torch  # noqa: PLC0415
 
     rows = []
@@ -64,7 +58,7 @@ def _worker(case: Case, *options: str) -> str:
     if ran.returncode:
         last = next((line for line in reversed(ran.stderr.splitlines()) if line.strip()), "no word")
         what = f"{case.model} {case.way} in {case.dtype} on {case.device}"
-        raise BenchFailed(f"{what} could not be measured: {last[:300]}")
+        raise GeneratorError(f"{what} could not be measured: {last[:300]}")
     return ran.stdout.splitlines()[-1]
 
 

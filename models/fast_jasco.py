@@ -176,7 +176,7 @@ class Stack:
     def slope(self, prepared: Prepared, z: Tensor, shifts: Tensor) -> Tensor:
         """The guided field [B, T, C] at ``z``, at the time that ``shifts`` [layers, D] are of."""
         latents = self.latents(z.to(prepared.rows.dtype))
-        x = (prepared.rows.unflatten(0, (-1, len(z))) + latents).flatten(0, 1)
+        x = (prepared.rows.reshape(-1, len(z), *prepared.rows.shape[1:]) + latents).flatten(0, 1)
         kept: list[Tensor] = []
         for index, layer in enumerate(self.layers):
             later = index - len(self.skips)
@@ -194,8 +194,9 @@ class Stack:
             if self.skips and later < 0:
                 kept.append(x)
         raw: Tensor = self.flow.out(self.flow.out_norm(x))
-        terms = raw.to(z.dtype).unflatten(0, (len(prepared.weights), -1))
-        return (prepared.weights[:, None, None, None] * terms).sum(dim=0)
+        terms = raw.to(z.dtype).reshape(len(prepared.weights), *z.shape)
+        guided: Tensor = (prepared.weights[:, None, None, None] * terms).sum(dim=0)
+        return guided
 
 
 def stack_of(flow: FlowModel, make: MakeMatrix) -> Stack:

@@ -81,13 +81,14 @@ class FastLayer:
 
     def with_itself(self, x: Tensor, band: Band | None = None) -> Tensor:
         """``x`` [B, T, D], and what its frames hear of each other."""
-        query, key, value = self.own(self.norm1(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        all_three = self.own(self.norm1(x)).reshape(*x.shape[:2], 3, self.heads, -1)
+        query, key, value = all_three.permute(2, 0, 3, 1, 4).unbind(0)
         heard = band.attend(query, key, value) if band else scaled_dot_product_attention(query, key, value)
         return x + self.own_out(heard.transpose(1, 2).flatten(2))
 
     def told(self, x: Tensor, heard: Heard) -> Tensor:
         """What ``x`` hears of a text, to be added to it."""
-        query = self.query(self.norm_cross(x)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        query = self.query(self.norm_cross(x)).reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
         keys, values = (part.expand(len(x), -1, -1, -1) for part in (heard.keys, heard.values))
         out = scaled_dot_product_attention(query, keys, values, attn_mask=heard.mask)
         return self.cross_out(out.transpose(1, 2).flatten(2))
@@ -120,7 +121,8 @@ def heard_of(attention: Attention, text: Tensor, bucket: int | None = None) -> H
     if bucket is None:
         return Heard(keys, values)
     padding = (0, 0, 0, bucket - text.shape[1])
-    return Heard(*(nn.functional.pad(part, padding) for part in (keys, values)), mask=mask_of(text, bucket))
+    keys, values = (nn.functional.pad(part, padding) for part in (keys, values))
+    return Heard(keys, values, mask_of(text, bucket))
 
 
 def mask_of(text: Tensor, bucket: int) -> Tensor:

@@ -31,7 +31,7 @@ def eager(work: Work) -> Work:
 
 def cuda_graph(work: Work) -> Work:
     """A CUDA graph of the work. Raises what CUDA raises where it cannot be captured."""
-    side = torch.cuda.Stream()
+    side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
         for _ in range(WARM_RUNS):

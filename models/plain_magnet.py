@@ -62,7 +62,7 @@ class DenseBand(Band):
 
 def _attention(weights: Attention, x: Tensor, source: Tensor, mask: Tensor | None) -> Tensor:
     query, key, value = (
-        linear(given, matrix).unflatten(-1, (weights.heads, -1)).transpose(1, 2)
+        linear(given, matrix).reshape(*given.shape[:2], weights.heads, -1).transpose(1, 2)
         for given, matrix in zip((x, source, source), weights.in_proj_weight.chunk(3), strict=True)
     )
     heard = scaled_dot_product_attention(query, key, value, attn_mask=mask)

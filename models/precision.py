@@ -42,7 +42,7 @@ class Precision:
     @property
     def dtype(self) -> torch.dtype:
         """What its weights are loaded as."""
-        return torch.float32 if self.name == "int8" else getattr(torch, self.name)  # type: ignore[no-any-return]
+        return torch.float32 if self.name == "int8" else getattr(torch, self.name)
 
     @property
     def matrix(self) -> MakeMatrix | None:

@@ -14,6 +14,7 @@ from bridge.bench_cases import SHAPES, Case, Found, Report, cases_of, flop_of
 from bridge.bench_docs import BEGIN, END, FIGURES, PAGE, section, with_section
 from bridge.bench_worker import measure, memory
 from bridge.cli import app
+from bridge.errors import GeneratorError
 from models.magnet import MagnetConfig, TokenModel
 from models.plain_magnet import PlainTokens
 
@@ -114,7 +115,7 @@ def test_what_there_is_not_is_refused(options: list[str], words: str) -> None:
 
 
 def test_a_case_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(bench.BenchFailed, match="adaptive solver has no fixed number"):
+    with pytest.raises(GeneratorError, match="adaptive solver has no fixed number"):
         bench.run([CASE.model_copy(update={"way": "reference"})], quick=True, report=lambda share, what: None)
 
 
