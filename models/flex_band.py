@@ -18,7 +18,8 @@ class FlexBand(Band):
 
     def __init__(self, frames: int, reach: int, *, device: torch.device | None = None, compiled: bool = True) -> None:
         """Not ``compiled`` it computes every score and is of use to compare with alone."""
-        self._attend: Callable[..., Any] = _compiled() if compiled else flex_attention
+        attend: Any = _compiled() if compiled else flex_attention
+        self._attend: Callable[..., Any] = attend
         self._blocks_near = create_block_mask(
             lambda batch, head, query, key: (query - key).abs() <= reach,
             B=None,

@@ -63,7 +63,8 @@ class Int8:
 
     def __call__(self, x: Tensor) -> Tensor:
         """``x`` [..., in] to [..., out]."""
-        largest = x.abs().amax(dim=-1, keepdim=True).clamp_(min=torch.finfo(x.dtype).tiny)
+        highest, lowest = x.amax(dim=-1, keepdim=True), x.amin(dim=-1, keepdim=True)  # abs() would copy all of it
+        largest = torch.maximum(highest, -lowest).clamp_(min=torch.finfo(x.dtype).tiny)
         out: Tensor = torch.ops.quantized.linear_dynamic(x / largest, self._packed, False)
         return out.mul_(largest)
 
