@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, assert_never
 
 from bridge.osc_clients import Client
@@ -37,11 +38,16 @@ class DawDesk:
         send: Send,
         broadcast: Broadcast,
         apply: Callable[[SessionEvent], None],
+        note_placed: Callable[[Path, str], None],
     ) -> None:
-        """``run`` tells this run of the daemon from others. Nothing is sent before a script has spoken."""
+        """``run`` tells this run of the daemon from others. Nothing is sent before a script has spoken.
+
+        ``note_placed`` is told of clips that are placed late, and where.
+        """
         self._host = host if isinstance(host, OfferingHost) else None
         self._run = run
         self._send, self._broadcast, self._apply = send, broadcast, apply
+        self._note_placed = note_placed
         self._client: Client | None = None
         self._timer: asyncio.TimerHandle | None = None
         if isinstance(host, TalkingHost):
@@ -102,6 +108,7 @@ class DawDesk:
 
     def placed(self, placement: Placement, where: str) -> None:
         """A clip that the job did not wait for any more is in the session."""
+        self._note_placed(placement.path, where)
         self._broadcast(PlacedReply(id=placement.request_id, take=placement.take, where=where), None)
 
 
