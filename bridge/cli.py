@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bridge.cli_evaluate import evaluate
+from bridge.cli_library import library_app, replay
 from bridge.cli_models import models_app
 from bridge.cli_progress import progress
 from bridge.errors import SidemanError
@@ -31,7 +32,9 @@ app = typer.Typer(
 
 
 app.add_typer(models_app, name="models")
+app.add_typer(library_app, name="library")
 app.command()(evaluate)
+app.command()(replay)
 
 
 def main() -> None:
@@ -297,14 +300,18 @@ def monitor(
 @app.command()
 def doctor(
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Say what is installed, reachable and missing, and what to do about each."""
     from bridge.config import load_config
     from bridge.doctor import examine
 
     findings = examine(load_config(config) if config else None)
-    for finding in findings:
-        print(finding.line)
+    if as_json:
+        print(json.dumps([finding.view for finding in findings], ensure_ascii=False, indent=2))
+    else:
+        for finding in findings:
+            print(finding.line)
     if any(finding.fatal for finding in findings):
         raise typer.Exit(1)
 

@@ -183,6 +183,8 @@ def condition_of(query: Query, *, in_order: bool) -> Condition:
     """
     plus = "+" if in_order else ""
     conditions = [*_facts(query, "" if query.order == "tempo" else plus), *_marks(query), *_texts(query, plus)]
+    if not (in_order or query.words or query.chords or query.clip):
+        conditions.append(Condition(sql="created >= 0"))  # true, and found in an index that has the columns
     return Condition(
         sql=" AND ".join(one.sql for one in conditions) or "1",
         values=tuple(itertools.chain.from_iterable(one.values for one in conditions)),
@@ -234,7 +236,8 @@ def _texts(query: Query, plus: str) -> Iterator[Condition]:
     if query.chords:
         found.append(f'chords : "{" ".join(chord_token(chord) for chord in query.chords)}"')
     if found:
-        yield Condition(sql=f"{plus}id IN (SELECT rowid FROM words WHERE words MATCH ?)", values=(" AND ".join(found),))
+        sql = f"{plus}id IN (SELECT rowid FROM words WHERE words MATCH ?)"  # noqa: S608
+        yield Condition(sql=sql, values=(" AND ".join(found),))
     if query.without:
         any_of = " OR ".join(f"text : {_phrase(word)}" for word in query.without)
         yield Condition(sql="id NOT IN (SELECT rowid FROM words WHERE words MATCH ?)", values=(any_of,))

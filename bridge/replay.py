@@ -61,6 +61,22 @@ class Replayed:
     differences: tuple[str, ...]
     clip: Clip | None
 
+    def lines(self) -> Iterator[str]:
+        """What came of it, in words."""
+        yield from (f"other than it was: {difference}" for difference in self.differences)
+        if self.clip:
+            yield f"clip: {self.clip.path}"
+        if self.same:
+            yield f"The same audio, to the bit: SHA-256 {self.sha256}"
+        elif self.differences:
+            yield f"Another audio (SHA-256 {self.sha256}), for what is other than it was."
+        else:
+            yield (
+                f"Another audio (SHA-256 {self.sha256}), and nothing that the receipt knows of is other than it was: "
+                "another processor or number of threads computes a model's numbers in another order, or the receipt "
+                "was changed."
+            )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayOptions:
@@ -250,7 +266,15 @@ def _receipt_again(
 ) -> Receipt:
     """The receipt of the clip that was made again: what is known of it now, and nothing that the player said."""
     facts = facts_of(request, receipt.take, made)
-    told = () if same else (Notice(code="replay", message=f"Made again, and not the same: {'; '.join(differences)}."),)
+    told = (
+        ()
+        if same
+        else (
+            Notice(
+                code="replay", message=f"Made again, and not the same: {'; '.join(differences) or 'why is not known'}."
+            ),
+        )
+    )
     return dataclasses.replace(
         receipt,
         kept=False,
