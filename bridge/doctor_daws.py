@@ -56,7 +56,7 @@ def _script(name: str, found: Found, config: Config) -> Iterator[Finding]:
     if found.daemon and port != str(config.osc.port):
         yield Finding(
             status="missing",
-            what=f"script for {name}: it looks for a daemon at {found.daemon}, and the port is set to {config.osc.port}",
+            what=f"script for {name}: it looks for a daemon at {found.daemon}; the port here is {config.osc.port}",
             advice=f"Run: sideman install {name} --config FILE, or change daemon.txt in {found.folder}.",
         )
 

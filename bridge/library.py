@@ -147,7 +147,11 @@ class Library:
         self._do(taking_in([(path.stem, receipt, facts)]))
 
     def keep(self, clip_id: str) -> Entry:
-        """The clip is kept, and not rejected. Raises ``NoSuchClip``, ``ClipError`` and ``LibraryError``."""
+        """The clip is kept, and not rejected.
+
+        Raises ``NoSuchClip`` and ``ClipError``; and ``LibraryError``, when the receipt says so and the database does
+        not yet.
+        """
         return self._say(clip_id, kept=True, rejected=False)
 
     def reject(self, clip_id: str) -> Entry:
@@ -156,8 +160,7 @@ class Library:
 
     def tag(self, clip_id: str, add: Iterable[str], remove: Iterable[str] = ()) -> Entry:
         """Give a clip tags, and take others away. Raises as ``keep``."""
-        path = self.path_of(self.find(clip_id))
-        return self._amended(path, lambda receipt: {"tags": tags_with(receipt.tags, add, remove)})
+        return self._amended(self._path(clip_id), lambda receipt: {"tags": tags_with(receipt.tags, add, remove)})
 
     def placed(self, clip_id: str, where: str) -> Entry:
         """The DAW took the clip. Raises as ``keep``."""
@@ -168,7 +171,20 @@ class Library:
         return self._say(clip_id, score=score, total_score=score.total)
 
     def _say(self, clip_id: str, **changes: object) -> Entry:
-        return self._amended(self.path_of(self.find(clip_id)), lambda _: changes)
+        return self._amended(self._path(clip_id), lambda _: changes)
+
+    def _path(self, clip_id: str) -> Path:
+        """The WAV file of a clip, by the folder first: so what is said of it needs no database."""
+        path = self.folder.path / f"{clip_id}{AUDIO_SUFFIX}"
+        if (
+            "/" not in clip_id
+            and "\0" not in clip_id
+            and path.parent == self.folder.path
+            and path.with_suffix(RECEIPT_SUFFIX).is_file()
+            and path.is_file()
+        ):
+            return path
+        return self.path_of(self.find(clip_id))
 
     def _amended(self, path: Path, changes: Callable[[Receipt], Mapping[str, object]]) -> Entry:
         self.folder.amend_by(path, changes)

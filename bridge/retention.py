@@ -7,6 +7,7 @@ deleted from there only after more days: until then it can be moved back by hand
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,14 +33,14 @@ MANY: Final = 1_000_000
 
 
 class LibraryConfig(Section):
-    """What the library lets go of; 0 is no limit. Kept, placed and tagged clips stay whatever is set."""
+    """What the library lets go of. Kept, placed and tagged clips stay whatever is set."""
 
     retain_clips: Annotated[int, Field(ge=0, le=10_000_000)] = 0
-    """Of the clips that are neither kept, placed nor tagged, as many stay, the newest."""
+    """Of the clips that are neither kept, placed nor tagged, as many stay, the newest; 0 is all."""
     retain_days: Annotated[int, Field(ge=0, le=36_500)] = 0
-    """They stay for so many days."""
+    """They stay for so many days; 0 is for ever."""
     removed_days: Annotated[int, Field(ge=0, le=36_500)] = 30
-    """Clips that were removed can be had back for so many days."""
+    """Clips that were removed can be had back for so many days; then they are deleted."""
 
     @property
     def is_on(self) -> bool:
@@ -84,24 +85,26 @@ def prune(
     removed_folder = library.folder.path / OWN_FOLDER / REMOVED
     if not config.is_on:
         return Pruned(removed=(), folder=removed_folder)
+    if not dry_run:
+        _mend(library.folder, removed_folder)
     library.scan()
     going = chosen(library.search(Query(limit=MANY)), config, now.timestamp(), spared)
     if dry_run:
         return Pruned(removed=tuple(entry.id for entry in going), folder=removed_folder)
     removed = []
     for entry in going:
-        if remove(library.folder, entry.id):
+        if remove(library.folder, entry.id, now.timestamp()):
             library.forget(entry.id)
             removed.append(entry.id)
     deleted = empty_removed(removed_folder, older_than_s=now.timestamp() - config.removed_days * DAY_S)
     return Pruned(removed=tuple(removed), folder=removed_folder, deleted=deleted)
 
 
-def remove(folder: ClipFolder, clip_id: str) -> bool:
+def remove(folder: ClipFolder, clip_id: str, now_s: float) -> bool:
     """Move a clip to the folder of removed ones, both files or none; False where its receipt says that it stays.
 
-    Its receipt is read once more, alone among all writers: what was kept or placed this moment stays. Raises
-    ``DiskError``.
+    Its receipt is read once more, alone among all writers: what was kept or placed this moment stays. From ``now_s``
+    on, in seconds since 1970, its days there are counted. Raises ``DiskError``.
     """
     audio, receipt_path = (folder.path / f"{clip_id}{suffix}" for suffix in (AUDIO_SUFFIX, RECEIPT_SUFFIX))
     target = folder.path / OWN_FOLDER / REMOVED
@@ -115,7 +118,7 @@ def remove(folder: ClipFolder, clip_id: str) -> bool:
             receipt_path.rename(kept_receipt)
             try:
                 audio.rename(kept_audio)
-                kept_receipt.touch()  # from now on its days are counted
+                os.utime(kept_receipt, (now_s, now_s))
             except OSError:
                 with contextlib.suppress(OSError):
                     kept_receipt.rename(receipt_path)
@@ -129,6 +132,17 @@ def remove(folder: ClipFolder, clip_id: str) -> bool:
     except OSError as error:
         raise DiskError(f"The clip {clip_id} cannot be moved to {target}: {error.strerror}.") from None
     return True
+
+
+def _mend(folder: ClipFolder, removed: Path) -> None:
+    """Put back receipts whose WAV files are still in the folder: a removal was cut short between the two."""
+    with contextlib.suppress(OSError, DiskError):
+        for receipt in _receipts(removed):
+            audio, target = (folder.path / f"{receipt.stem}{suffix}" for suffix in (AUDIO_SUFFIX, RECEIPT_SUFFIX))
+            if receipt.with_suffix(AUDIO_SUFFIX).exists() or target.exists() or not audio.is_file():
+                continue
+            with folder.changing():
+                receipt.rename(target)
 
 
 def empty_removed(folder: Path, *, older_than_s: float) -> int:
