@@ -25,7 +25,7 @@ from bridge.config import Config
 from bridge.engine_parts import model_folders, model_name, sounds_sha256
 from bridge.engines import SKETCH
 from bridge.errors import ClipError, RequestError, SidemanError
-from bridge.made_from import MadeFrom, digest_of, files_of
+from bridge.made_from import EngineControls, MadeFrom, digest_of, files_of
 from bridge.making import EngineOptions, Made, engine_versions, facts_of, make_takes, open_engine
 from bridge.model_store import codec_folder, find_model, stored_models
 from bridge.notices import Notice
@@ -36,6 +36,7 @@ from bridge.wav import wav_chunks
 from models.card import read_card
 from models.checksums import sha256_of
 from models.errors import ModelError
+from models.generator import SAME_TIME_S, SketchChart
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +144,7 @@ def _mistakes(receipt: Receipt, source: MadeFrom, written: dict[str, Any]) -> It
     """What is wrong with a receipt that could be read."""
     if digest_of(written) != source.digest:
         yield "what the engine was given is not what its checksum says"
-    window, seeds = source.window, source.seeds
+    seeds = source.seeds
     if source.controls.kind != receipt.engine:
         yield f"it is of the engine {receipt.engine}, and its controls are of {source.controls.kind}"
     if not 1 <= len(seeds) <= MAX_TAKES or not all(0 <= seed < SEEDS for seed in seeds):
@@ -152,14 +153,28 @@ def _mistakes(receipt: Receipt, source: MadeFrom, written: dict[str, Any]) -> It
         yield "its take is none of the request"
     elif receipt.tempo_fit is None and receipt.seed != source.controls.seed:
         yield f"its seed is {receipt.seed}, and the clip was made from {source.controls.seed}"
+    yield from _mistaken_lengths(receipt, source)
+
+
+def _mistaken_lengths(receipt: Receipt, source: MadeFrom) -> Iterator[str]:
+    window = source.window
     if not (0 < window.seconds <= MAX_CLIP and 8000 <= window.sample_rate_hz <= 192_000):
         yield "its length or sample rate cannot be"
     elif window.frames != round(window.sample_rate_hz * window.seconds) or window.frames != receipt.frames:
         yield "its frames are not those of its seconds"
+    elif abs(_seconds_of(source.controls) - window.seconds) > SAME_TIME_S:
+        yield "what the engine was given is of another length"
     if (receipt.start, receipt.bars) != (window.start, window.bars):
         yield "its bars are not those that were made"
     if not (-70 <= source.loudness_lufs <= 0 and -60 <= source.ceiling_dbfs <= 0):
         yield "its loudness cannot be"
+
+
+def _seconds_of(controls: EngineControls) -> float:
+    """How long a clip the controls ask for."""
+    if isinstance(controls, SketchChart):
+        return controls.tempo_map.seconds_between(controls.start, controls.end)
+    return controls.duration_s
 
 
 def request_of(receipt: Receipt, source: MadeFrom) -> GenerationRequest:
