@@ -91,7 +91,7 @@ def test_a_take_is_the_same(
     path = receipts[request_id][take]
     receipt = receipt_from_json(path.read_bytes())
     assert receipt.take == take
-    assert (len(receipt.windows) > 1) == (request_id == "jasco")
+    assert len(receipt.windows) > 1 or request_id != "jasco"
     done = played(path, tmp_path, models)
     assert (done.same, done.differences) == (True, ())
     assert done.clip is not None
