@@ -15,13 +15,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from bridge.clips import AUDIO_SUFFIX, OWN_FOLDER, RECEIPT_SUFFIX, Clip, ClipFolder
 from bridge.errors import RequestError, SidemanError
 from bridge.library_db import FILE_NAME, LibraryDamaged, LibraryError, connect, meanings, set_aside
 from bridge.library_query import Query
-from bridge.library_rows import Entry, condition_of, entry_of, order_of, tags_with
+from bridge.library_rows import Entry, condition_of, entry_of, order_of, tags_with, text_of
 from bridge.library_store import (
     NOTE_FACT,
     Known,
@@ -39,6 +39,8 @@ __all__ = ["Entry", "Library", "LibraryError", "NoSuchClip", "Scanned"]
 
 BATCH: Final = 200
 """Receipts that are taken in at a time; others are let in between."""
+FEW: Final = 2000
+"""As many matches of words are all sorted; where there are more, clips are looked at in order until it is enough."""
 MAX_NAMED: Final = 20
 """As many receipts that cannot be read are named."""
 T = TypeVar("T")
@@ -91,10 +93,7 @@ class Library:
 
     def search(self, query: Query) -> list[Entry]:
         """The clips that a query means, in its order, as many as it has room for. Raises ``LibraryError``."""
-        condition = condition_of(query, in_order=True)
-        sql = f"SELECT * FROM clips WHERE {condition.sql} ORDER BY {order_of(query)} LIMIT ?"  # noqa: S608
-        rows = self._do(lambda db: db.execute(sql, (*condition.values, query.limit)).fetchall())
-        return [entry_of(row) for row in rows]
+        return self._do(lambda db: [entry_of(row) for row in _search(db, query)])
 
     def count(self, query: Query) -> int:
         """How many clips a query means, whatever its limit. Raises ``LibraryError``."""
@@ -305,3 +304,11 @@ class Library:
             self.close()
             if same:  # else another program has set it aside
                 set_aside(self.path)
+
+
+def _search(db: sqlite3.Connection, query: Query) -> list[Any]:
+    text = text_of(query)
+    found = db.execute("SELECT rowid FROM words WHERE words MATCH ? LIMIT ?", (text, FEW + 1)) if text else ()
+    condition = condition_of(query, in_order=not text or sum(1 for _ in found) > FEW)
+    sql = f"SELECT * FROM clips WHERE {condition.sql} ORDER BY {order_of(query)} LIMIT ?"  # noqa: S608
+    return db.execute(sql, (*condition.values, query.limit)).fetchall()

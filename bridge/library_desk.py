@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from bridge.errors import ClipError, QueueFull, RequestError, SidemanError
+from bridge.errors import ClipError, DiskError, QueueFull, RequestError, SidemanError
 from bridge.library import Library, LibraryError, NoSuchClip
 from bridge.library_query import MAX_LIMIT, Query, parse_query, parse_tags
 from bridge.library_rows import Entry, tags_with
@@ -35,6 +35,8 @@ MAX_WAITING: Final = 256
 """Commands of clients that may wait."""
 MAX_REPLY_BYTES: Final = 60_000
 """A longer list of clips does not fit a datagram, and is cut."""
+CLOSE_LIMIT_S: Final = 5.0
+"""As long is waited at the end for what is still to be done; the next start's scan takes in what is left."""
 PRUNE_S: Final = 3600.0
 """How often clips that may go are looked for, where any may."""
 
@@ -101,7 +103,9 @@ class LibraryDesk:
         if self._scanning:
             await self._scanning
         if worker:
-            await self._waiting.join()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_LIMIT_S):
+                    await self._waiting.join()
             worker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await worker
@@ -169,14 +173,18 @@ class LibraryDesk:
         self._waiting.put_nowait(_Work(do=say, then=then, client=client, asked=True))
 
     def _again(self, name: str, take: int | None, client: Client | None) -> None:
-        path = self._paths.made(name, take) if take is not None else None
+        path, first = (self._paths.made(name, one) for one in (-1 if take is None else take, 0))
 
-        def read() -> SessionState:
-            receipt = self.library.receipt_at(path or self._found(name, take))
-            return state_again(self._paths.session(), again_of(receipt))
+        def read() -> Receipt:
+            try:
+                return self.library.receipt_at(path or self._found(name, take))
+            except LibraryError:
+                if take is not None or first is None:
+                    raise
+                return self.library.receipt_at(first)
 
-        def then(state: SessionState) -> None:
-            self._paths.generate(state, client)
+        def then(receipt: Receipt) -> None:
+            self._paths.generate(state_again(self._paths.session(), again_of(receipt)), client)
 
         self._waiting.put_nowait(_Work(do=read, then=then, client=client, asked=True))
 
@@ -209,10 +217,10 @@ class LibraryDesk:
         except SidemanError as error:
             if work.asked:
                 self._answer(work.client, ErrorReply(id="", code=error.code, message=str(error)))
-            elif not isinstance(error, NoSuchClip | ClipError):  # one that was moved meanwhile is no trouble
-                self._fell_behind(error)
+            elif isinstance(error, NoSuchClip | ClipError) and not isinstance(error, DiskError):
+                log.info("library: %s", error)  # a clip that was moved meanwhile is no trouble
             else:
-                log.info("library: %s", error)
+                self._fell_behind(error)
         except Exception:
             log.exception("library")
             if work.asked:

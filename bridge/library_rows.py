@@ -183,7 +183,7 @@ def condition_of(query: Query, *, in_order: bool) -> Condition:
     """
     plus = "+" if in_order else ""
     conditions = [*_facts(query, "" if query.order == "tempo" else plus), *_marks(query), *_texts(query, plus)]
-    if not (in_order or query.words or query.chords or query.clip):
+    if not (in_order or query.words or query.chords or query.clip or query.tempo or query.score):
         conditions.append(Condition(sql="created >= 0"))  # true, and found in an index that has the columns
     return Condition(
         sql=" AND ".join(one.sql for one in conditions) or "1",
@@ -231,13 +231,18 @@ def _marks(query: Query) -> Iterator[Condition]:
         yield Condition(sql="NOT instr(tags, ?)", values=(json.dumps(tag, ensure_ascii=False),))
 
 
-def _texts(query: Query, plus: str) -> Iterator[Condition]:
+def text_of(query: Query) -> str:
+    """The words and chords of a query as FTS5 takes them; empty where there are none."""
     found = [f"text : {_phrase(word)}" for word in query.words]
     if query.chords:
         found.append(f'chords : "{" ".join(chord_token(chord) for chord in query.chords)}"')
-    if found:
+    return " AND ".join(found)
+
+
+def _texts(query: Query, plus: str) -> Iterator[Condition]:
+    if found := text_of(query):
         sql = f"{plus}id IN (SELECT rowid FROM words WHERE words MATCH ?)"  # noqa: S608
-        yield Condition(sql=sql, values=(" AND ".join(found),))
+        yield Condition(sql=sql, values=(found,))
     if query.without:
         any_of = " OR ".join(f"text : {_phrase(word)}" for word in query.without)
         yield Condition(sql="id NOT IN (SELECT rowid FROM words WHERE words MATCH ?)", values=(any_of,))
