@@ -19,6 +19,8 @@
     │   └── DawTaken                                            daw_taken
     ├── InstallError                    bridge/install.py       install
     ├── LibraryError                    bridge/library_db.py    library
+    │   ├── LibraryLocked                                       library
+    │   └── LibraryDamaged                                      library
     ├── ConfigError                     bridge/errors.py        bad_config
     ├── LinkUnavailable                                         link_unavailable
     ├── StartError                                              cannot_start

@@ -39,7 +39,7 @@ __all__ = ["Entry", "Library", "LibraryError", "NoSuchClip", "Scanned"]
 
 BATCH: Final = 200
 """Receipts that are taken in at a time; others are let in between."""
-FEW: Final = 2000
+FEW: Final = 5000
 """As many matches of words are all sorted; where there are more, clips are looked at in order until it is enough."""
 MAX_NAMED: Final = 20
 """As many receipts that cannot be read are named."""
@@ -307,8 +307,10 @@ class Library:
 
 
 def _search(db: sqlite3.Connection, query: Query) -> list[Any]:
-    text = text_of(query)
-    found = db.execute("SELECT rowid FROM words WHERE words MATCH ? LIMIT ?", (text, FEW + 1)) if text else ()
-    condition = condition_of(query, in_order=not text or sum(1 for _ in found) > FEW)
+    condition = condition_of(query, in_order=True)
+    if text := text_of(query):
+        ids = [row[0] for row in db.execute("SELECT rowid FROM words WHERE words MATCH ? LIMIT ?", (text, FEW + 1))]
+        if len(ids) <= FEW:
+            condition = condition_of(query, in_order=False, ids=ids)
     sql = f"SELECT * FROM clips WHERE {condition.sql} ORDER BY {order_of(query)} LIMIT ?"  # noqa: S608
     return db.execute(sql, (*condition.values, query.limit)).fetchall()

@@ -20,14 +20,16 @@ from bridge.errors import ClipError, DiskError, QueueFull, RequestError, Sideman
 from bridge.library import Library, LibraryError, NoSuchClip
 from bridge.library_query import MAX_LIMIT, Query, parse_query, parse_tags
 from bridge.library_rows import Entry, tags_with
+from bridge.notices import Notice
 from bridge.osc_clients import Client
 from bridge.osc_commands import AgainTake, KeepTake, LibraryCommand, RejectTake, SearchLibrary, TagTake
 from bridge.osc_errors import INTERNAL
-from bridge.osc_replies import ErrorReply, FoundReply, KeptReply, NoticeReply, RejectedReply, Reply, TaggedReply
+from bridge.osc_replies import ErrorReply, FoundReply, KeptReply, RejectedReply, Reply, TaggedReply
 from bridge.receipt_schema import Receipt
 from bridge.retention import LibraryConfig, prune
 from bridge.session import SessionState
 from bridge.staleness import again_of, changed_parts, state_again
+from bridge.takes import notice_reply
 
 log = logging.getLogger(__name__)
 
@@ -237,7 +239,7 @@ class LibraryDesk:
         log.info("library: %s", error)
         if not self._told:
             self._told = True
-            self._broadcast(NoticeReply(code=LibraryError.code, message=str(error)), None)
+            self._broadcast(notice_reply("", Notice(code="library", message=str(error))), None)
 
     def _scan_soon(self) -> None:
         if self._scanning is None or self._scanning.done():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
@@ -175,20 +175,25 @@ class Condition:
     values: tuple[str | float, ...] = ()
 
 
-def condition_of(query: Query, *, in_order: bool) -> Condition:
-    """The condition on ``clips`` that a query is.
+def condition_of(query: Query, *, in_order: bool, ids: Sequence[int] | None = None) -> Condition:
+    """The condition on ``clips`` that a query is. ``ids`` are those of its words and chords, where they are known.
 
     With ``in_order`` SQLite is led to walk an index in the query's order and to stop when it has enough, else to begin
-    with what matches: the first finds the first fifty of many soonest, the second counts them.
+    with what matches: the first finds the first fifty of many soonest, the second few, and counts.
     """
     plus = "+" if in_order else ""
-    conditions = [*_facts(query, "" if query.order == "tempo" else plus), *_marks(query), *_texts(query, plus)]
-    if not (in_order or query.words or query.chords or query.clip or query.tempo or query.score):
+    conditions = [*_facts(query, "" if query.order == "tempo" else plus), *_marks(query)]
+    conditions += _texts(query, plus) if ids is None else [_one_of(ids)]
+    if not (in_order or ids or query.words or query.chords or query.clip or query.tempo or query.score):
         conditions.append(Condition(sql="created >= 0"))  # true, and found in an index that has the columns
     return Condition(
         sql=" AND ".join(one.sql for one in conditions) or "1",
         values=tuple(itertools.chain.from_iterable(one.values for one in conditions)),
     )
+
+
+def _one_of(ids: Sequence[int]) -> Condition:
+    return Condition(sql="id IN (SELECT value FROM json_each(?))", values=(json.dumps(list(ids)),))
 
 
 def order_of(query: Query) -> str:
@@ -232,20 +237,26 @@ def _marks(query: Query) -> Iterator[Condition]:
 
 
 def text_of(query: Query) -> str:
-    """The words and chords of a query as FTS5 takes them; empty where there are none."""
+    """The words and chords of a query as FTS5 takes them; empty where none are looked for."""
     found = [f"text : {_phrase(word)}" for word in query.words]
     if query.chords:
         found.append(f'chords : "{" ".join(chord_token(chord) for chord in query.chords)}"')
-    return " AND ".join(found)
+    if not found:
+        return ""
+    return f"({' AND '.join(found)})" + (f" NOT ({_any_of(query.without)})" if query.without else "")
+
+
+def _any_of(words: Iterable[str]) -> str:
+    return " OR ".join(f"text : {_phrase(word)}" for word in words)
 
 
 def _texts(query: Query, plus: str) -> Iterator[Condition]:
-    if found := text_of(query):
+    if text := text_of(query):
         sql = f"{plus}id IN (SELECT rowid FROM words WHERE words MATCH ?)"  # noqa: S608
-        yield Condition(sql=sql, values=(found,))
-    if query.without:
-        any_of = " OR ".join(f"text : {_phrase(word)}" for word in query.without)
-        yield Condition(sql="id NOT IN (SELECT rowid FROM words WHERE words MATCH ?)", values=(any_of,))
+        yield Condition(sql=sql, values=(text,))
+    elif query.without:
+        sql = "id NOT IN (SELECT rowid FROM words WHERE words MATCH ?)"
+        yield Condition(sql=sql, values=(_any_of(query.without),))
 
 
 def _phrase(word: str) -> str:
