@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from bridge.abletonosc_host import AbletonOscHost
+from bridge.ardour_host import ArdourHost
 from bridge.errors import HostError
-from bridge.machine import Machine, reaper_resources
+from bridge.machine import Machine, ardour_settings, reaper_resources
+from plugin_host.ardour import PORT as ARDOUR_PORT
 from plugin_host.host import Host
 from plugin_host.offering import OfferingHost
 from plugin_host.virtual import VirtualHost
@@ -52,6 +54,10 @@ HOSTS: Final[dict[str, HostKind]] = {
     "reaper": HostKind(
         make=lambda _: OfferingHost("reaper", "REAPER", time.monotonic),
         mailbox=lambda machine: reaper_resources(machine) / "Sideman",
+    ),
+    "ardour": HostKind(
+        make=lambda settings: ArdourHost(port=settings.port or ARDOUR_PORT),
+        mailbox=lambda machine: ardour_settings(machine) / "sideman-ardour",
     ),
 }
 """Name -> the host; ``none`` leaves clips where they were written."""

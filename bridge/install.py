@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from bridge.errors import SidemanError
-from bridge.machine import Machine
+from bridge.machine import Machine, ardour_scripts
 
 MANIFEST: Final = ".sideman-installed.json"
 """In the folder that was installed to: the files that are ours, and the SHA-256 that each was written with."""
@@ -67,6 +67,13 @@ SCRIPTS: Final[Mapping[str, Script]] = {
         daemon_file="daemon.txt",
         then="Start Live anew, choose Sideman as a control surface in Settings, Link, Tempo & MIDI, and run: sideman "
         "serve --host ableton",
+    ),
+    "ardour": Script(
+        source="scripts/ardour",
+        name="",
+        folders=dict.fromkeys(("darwin", "win32", "linux"), ardour_scripts),
+        then="In Ardour, once: Edit, Lua Scripts, Script Manager, Action Hooks, New Hook, choose Sideman, Add. Then "
+        "run: sideman serve --host ardour",
     ),
 }
 """The DAWs that a script can be installed for, by the word that the command takes."""
