@@ -171,13 +171,17 @@ class Ardour:
     def __init__(self, home: Home, process: subprocess.Popen[bytes], port: int) -> None:
         self.home, self.process, self.port = home, process, port
 
-    def ask(self, code: str) -> str:
-        """Run Lua in Ardour; what it returns, as text. Fails when it raises."""
+    def tell(self, code: str) -> None:
+        """Run Lua in Ardour, and wait for nothing."""
         folder = self.home.path / "console"
-        answer = folder / "answer.txt"
-        answer.unlink(missing_ok=True)
+        (folder / "answer.txt").unlink(missing_ok=True)
         (folder / "ask.part").write_text(code, encoding="utf-8")
         (folder / "ask.part").rename(folder / "ask.lua")
+
+    def ask(self, code: str) -> str:
+        """Run Lua in Ardour; what it returns, as text. Fails when it raises."""
+        self.tell(code)
+        answer = self.home.path / "console" / "answer.txt"
         wait(answer.exists, "Ardour's console does not answer")
         outcome, _, text = answer.read_text(encoding="utf-8").partition("\n")
         assert outcome == "good", f"{text}\nin\n{code}"

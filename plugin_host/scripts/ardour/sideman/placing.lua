@@ -87,7 +87,8 @@ local function new_track (name)
   return track
 end
 
--- The file as a region of the session: Ardour copies it, converting the sample rate where that differs.
+-- The file as a region of the session: Ardour copies it, converting the sample rate where that differs. This leaves a
+-- step in the undo history that changes nothing; it cannot be made a part of ours.
 local function import (offer)
   local before = {}
   for id in ARDOUR.RegionFactory.regions ():iter () do before[id:to_s ()] = true end
@@ -102,15 +103,14 @@ local function import (offer)
   fail ("Ardour does not read the file of %s.", offer.name)
 end
 
+-- A copy of the region on the track, on top of what lies there, in one undo step.
 local function put (offer, track, source, ticks)
-  local at = time_map.position (ticks)
   local playlist = track:playlist ()
   Session:begin_reversible_command ("Sideman: " .. offer.name)
   playlist:to_stateful ():clear_changes ()
   local region = ARDOUR.RegionFactory.clone_region (source, true, false)
   region:set_name (offer.name)
-  playlist:add_region (region, at, 1, false)
-  playlist:raise_region_to_top (region)
+  playlist:add_region (region, time_map.position (ticks), 1, false)
   Session:add_stateful_diff_command (playlist:to_statefuldestructible ())
   Session:commit_reversible_command (nil)
   return region
