@@ -211,6 +211,16 @@ def test_the_session_is_told_and_told_again_when_it_changes(stage: Stage, tmp_pa
     state = stage.sees(lambda state: len(state["tempo_map"]) == 2 and len(state["meter_map"]) == 2, "the maps")
     assert [(point["beat"], point["bpm"]) for point in state["tempo_map"]] == [(0.0, 120.0), (CHANGE, 90.0)]
     assert [(point["bar"], point["meter"]) for point in state["meter_map"]] == [(1, "4/4"), (7, "3/4")]
+    # Location markers named as chords, until the track CHORDS has notes; a marker that names a section is none.
+    for index, name in enumerate(("Am7", "Chorus", "F/C")):
+        stage.program.ask(
+            f"Editor:add_location_mark (Temporal.timepos_t.from_ticks ({1920 * 4 * index}))\n"
+            "for location in Session:locations ():list ():iter () do\n"
+            f'  if location:start ():ticks () == {1920 * 4 * index} then location:set_name ("{name}") end\n'
+            "end"
+        )
+    state = stage.sees(lambda state: len(state["chord_changes"]) == 2, "the chords of the markers")
+    assert [(change["beat"], change["chord"]) for change in state["chord_changes"]] == [(0.0, "Am7"), (8.0, "F/C")]
     chords = [(4.0 * index, 4.0, note, 90) for index, notes in enumerate(AM_DM_G_C) for note in notes]
     lay(stage, "CHORDS", midi_file(tmp_path / "chords.mid", chords), 0)
     state = stage.sees(lambda state: len(state["chord_changes"]) == 4, "the chords of CHORDS")
@@ -223,6 +233,14 @@ def test_the_session_is_told_and_told_again_when_it_changes(stage: Stage, tmp_pa
     assert [(hit["voice"], hit["beat"]) for hit in state["drum_hits"][:2]] == [("kick", 8.0), ("snare", 9.0)]
     stage.loop(16, 24)
     stage.sees(lambda state: (state["from"], state["bars"]) == (16.0, 2), "the loop range")
+    # A range that is selected goes before the loop range.
+    stage.program.ask('Editor:access_action ("Editor", "select-loop-range")')
+    stage.loop(0, 16)
+    for _ in range(8):  # a tick each: the script has looked at the range again
+        stage.program.ask("return 1")
+    assert (stage.state()["from"], stage.state()["bars"]) == (16.0, 2)
+    stage.program.ask("Editor:get_selection ():clear_all ()")
+    stage.sees(lambda state: (state["from"], state["bars"]) == (0.0, 4), "the loop range again")
 
 
 def test_the_transport_is_followed(stage: Stage) -> None:
