@@ -11,9 +11,11 @@ from typing import Final, Protocol
 
 from bridge.abletonosc_host import AbletonOscHost
 from bridge.ardour_host import ArdourHost
+from bridge.drivenbymoss_host import DrivenByMossHost
 from bridge.errors import HostError
+from bridge.folder_host import FolderHost
 from bridge.machine import Machine, ardour_settings, reaper_resources
-from plugin_host.ardour import PORT as ARDOUR_PORT
+from plugin_host import ardour, drivenbymoss
 from plugin_host.host import Host
 from plugin_host.offering import OfferingHost
 from plugin_host.virtual import VirtualHost
@@ -56,11 +58,19 @@ HOSTS: Final[dict[str, HostKind]] = {
         mailbox=lambda machine: reaper_resources(machine) / "Sideman",
     ),
     "ardour": HostKind(
-        make=lambda settings: ArdourHost(port=settings.port or ARDOUR_PORT),
+        make=lambda settings: ArdourHost(port=settings.port or ardour.PORT),
         mailbox=lambda machine: ardour_settings(machine) / "sideman-ardour",
     ),
+    "folder": HostKind(make=lambda settings: _folder_host(settings.folder)),
+    "drivenbymoss": HostKind(make=lambda settings: DrivenByMossHost(settings.port or drivenbymoss.PORT)),
 }
 """Name -> the host; ``none`` leaves clips where they were written."""
+
+
+def _folder_host(folder: Path | None) -> FolderHost:
+    if folder is None:
+        raise HostError("The host folder needs a folder: say --set host.folder=DIR.")
+    return FolderHost(folder)
 
 
 def require_host(name: str) -> HostKind:

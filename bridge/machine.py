@@ -53,3 +53,9 @@ def ardour_scripts(machine: Machine) -> Path:
     folders = [ardour_settings(machine) / f"{word}{version}" for version in ARDOUR_VERSIONS]
     newest = next((folder for folder in folders if folder.is_dir()), ardour_settings(machine) / f"{word}8")
     return newest / "scripts"
+
+
+def max_folder(machine: Machine) -> Path:
+    """Max's folder in the user's documents: that of the newest version that is there, or of Max 9."""
+    versions = [machine.documents / f"Max {number}" for number in (9, 8)]
+    return next((folder for folder in versions if folder.is_dir()), versions[0])
