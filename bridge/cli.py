@@ -220,7 +220,7 @@ def render(
 
 @app.command()
 def install(
-    daw: Annotated[str, typer.Argument(metavar="DAW", help="ableton.")],
+    daw: Annotated[str, typer.Argument(metavar="DAW", help="ableton, ardour, max or touchosc.")],
     to: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The DAW's folder of scripts, where it is not the usual one.")
     ] = None,

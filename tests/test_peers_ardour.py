@@ -25,7 +25,7 @@ from bridge.osc_codec import Message, understand
 from bridge.osc_replies import PlacedReply
 from bridge.session import SessionState
 from bridge.spawned import SpawnedDaemon, spawned_daemon
-from midi.time import Beats, Seconds
+from midi.time import Beats, Seconds, TempoMap
 
 pytestmark = pytest.mark.peer
 RATE = 48000
@@ -157,22 +157,31 @@ def lay(stage: Stage, track: str, path: Path, beat: float) -> None:
 def test_ramps_and_odd_meters_are_told_so_that_the_seconds_agree_to_a_fraction_of_a_sample(home: Home) -> None:
     parts = f"{home.settings}/scripts/sideman/"
     printed = home.lua(DATA / "ramps.lua", str(home.path / "ramps"), parts).splitlines()
-    lines = [line.removeprefix("LINE ") for line in printed if line.startswith("LINE ")]
     places = [line.split()[1:] for line in printed if line.startswith("AT ")]
     assert len(places) == 161
+    time = told_time([line.removeprefix("LINE ") for line in printed if line.startswith("LINE ")])
+    assert [str(point.meter) for point in time.meters] == ["4/4", "7/8", "5/4"]
+    assert sum(point.ramp for point in time.tempos) == 2
+    off = []
+    for beat, sample, bbt in places:
+        off.append(time.seconds_at(Beats(float(beat))) * RATE - int(sample))
+        assert str(time.bar_at(Beats(float(beat))).bar) == bbt.split("|")[0], (beat, bbt)
+    # Ardour rounds down to samples, and a step of a tempo lies a tick before it.
+    assert min(off) > -1.5 and max(off) < 2.5, (min(off), max(off))
+    bent = told_time([line.removeprefix("BENT ") for line in printed if line.startswith("BENT ")])
+    assert sum(not point.ramp for point in bent.tempos) > 10
+    assert all(abs(bent.seconds_at(Beats(float(beat))) - int(sample) / RATE) < 0.05 for beat, sample, _ in places)
+    ends = [row for row in places if float(row[0]) in {0.0, 16.0, 32.0, 47.5, 80.0}]
+    assert all(abs(bent.seconds_at(Beats(float(beat))) - int(sample) / RATE) < 0.001 for beat, sample, _ in ends)
+
+
+def told_time(lines: list[str]) -> TempoMap:
+    """The time of a session that is told these lines of mail."""
     state = SessionState()
     for item in understand(read_mail("\n".join(["sideman 1", *lines, ""]).encode())):
         assert isinstance(item, Message), item
         state, _ = sessions.reduce(state, item.command, Seconds(0.0))  # type: ignore[arg-type]
-    assert [str(point.meter) for point in state.tempo_map.meters] == ["4/4", "7/8", "5/4"]
-    assert sum(point.ramp for point in state.tempo_map.tempos) == 2
-    off = []
-    for beat, sample, bbt in places:
-        off.append(state.tempo_map.seconds_at(Beats(float(beat))) * RATE - int(sample))
-        bar = state.tempo_map.bar_at(Beats(float(beat)))
-        assert str(bar.bar) == bbt.split("|")[0], (beat, bbt)
-    # Ardour rounds down to samples, and a step of a tempo lies a tick before it.
-    assert min(off) > -1.5 and max(off) < 2.5, (min(off), max(off))
+    return state.tempo_map
 
 
 def test_the_script_reads_and_writes_mail_as_the_daemon_does_and_knows_chords_from_sections(

@@ -21,6 +21,16 @@ file:close ()
 local now = Temporal.TempoMap.read ()
 for _, line in ipairs (part ("time_map").tempo_lines (now, 48000)) do print ("LINE " .. line) end
 for _, line in ipairs ((part ("time_map").meter_lines (now))) do print ("LINE " .. line) end
+-- A map whose ramps bend otherwise than they say: what is told has to keep the seconds all the same.
+local bent = {}
+for _, name in ipairs {"tempo_at", "meter_at"} do
+  bent[name] = function (_, ...) return now[name] (now, ...) end
+end
+function bent.quarters_per_minute_at (_, place)
+  local beats = place:ticks () / 1920
+  return now:quarters_per_minute_at (place) * (1 + 0.1 * math.sin (beats))
+end
+for _, line in ipairs (part ("time_map").tempo_lines (bent, 48000)) do print ("BENT " .. line) end
 for eighth = 0, 160 do print (string.format ("AT %.17g %d %s", eighth / 2, at (eighth / 2):samples (), now:bbt_at (at (eighth / 2)):str ())) end
 close_session ()
 quit ()

@@ -165,6 +165,11 @@ function placing.new (send, say)
     end
   end
 
+  -- Another run of the daemon: it numbers its offers anew, and nobody waits for those of before.
+  function self.forget_waiting ()
+    waiting = {}
+  end
+
   -- Place one clip. Importing lets Ardour's own loop run, and so this function is called while it runs.
   function self.tick ()
     if busy or #waiting == 0 or Session:actively_recording () then return end

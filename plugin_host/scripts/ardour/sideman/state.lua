@@ -8,6 +8,8 @@ local charts = part ("charts")
 local TICKS = time_map.TICKS
 -- A tick is 100 ms. Each thing is looked at once in so many ticks, not all in the same one.
 local PERIODS = {time = {5, 0}, range = {5, 2}, chords = {10, 3}, drums = {10, 8}}
+-- What has taken longer than this to look at is looked at less often, so that Ardour's window stays quick.
+local QUICK_S = 0.004
 local ORDER = {"time", "range", "chords", "drums"}
 local CLEAR = {chords = "/sideman/chords/clear", drums = "/sideman/drums/clear"}
 -- While the session plays, its position is told this often, and at once when it jumps.
@@ -42,7 +44,7 @@ end
 -- send (lines) puts lines in the file that goes out, say (text) tells the user.
 function state.new (send, say, clock)
   local self = {}
-  local told, ticks = {}, 0
+  local told, ticks, rests = {}, 0, {}
   local playing, anchor, anchor_at
 
   local makers = {}
@@ -71,11 +73,13 @@ function state.new (send, say, clock)
 
   -- Everything is due: the daemon is a new one.
   function self.tell_all ()
-    told, playing, anchor = {}, nil, nil
+    told, rests, playing, anchor = {}, {}, nil, nil
   end
 
   local function tell (item)
+    local began = clock ()
     local lines = makers[item] ()
+    rests[item] = ticks + PERIODS[item][1] * math.floor ((clock () - began) / QUICK_S)
     local text = table.concat (lines, "\n")
     if text == told[item] then return end
     -- A source that is gone is cleared; one that never was is not: another may have told its chords.
@@ -108,7 +112,7 @@ function state.new (send, say, clock)
   function self.tick ()
     for _, item in ipairs (ORDER) do
       local every, offset = PERIODS[item][1], PERIODS[item][2]
-      if told[item] == nil or ticks % every == offset then tell (item) end
+      if told[item] == nil or ticks % every == offset and ticks >= rests[item] then tell (item) end
     end
     ticks = ticks + 1
     transport ()

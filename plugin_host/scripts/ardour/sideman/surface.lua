@@ -42,6 +42,7 @@ return function ()
   heard["/sideman/hosting"] = function (arguments)
     if arguments[1] == run then return end
     run = arguments[1]
+    placer.forget_waiting ()
     send {mail.line ("/sideman/subscribe")}
     state.tell_all ()
     say ("Connected to the daemon" .. (arguments[2] == 1 and "" or ", which places no clips here: it was started for another host"))
