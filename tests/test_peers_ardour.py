@@ -441,6 +441,28 @@ def test_a_clip_that_is_offered_twice_is_placed_once_and_one_that_is_there_is_le
     assert len(stage.regions("Once")) == 1
 
 
+def test_clips_wait_while_ardour_records(stage: Stage, tmp_path: Path) -> None:
+    offer = (6, wav(tmp_path / "later.wav"), "", 8.0, 0)
+    armed = 'Session:route_by_name ("Once"):to_track ():rec_enable_control ()'
+    stage.program.ask(f"{armed}:set_value (1, PBD.GroupControlDisposition.NoGroup) Session:maybe_enable_record (false)")
+    stage.tell_ardour("/transport_play")
+    wait(lambda: stage.program.ask("return Session:actively_recording ()") == "true", "Ardour does not record")
+    assert place(stage, offer) == []
+    stage.tell_ardour("/transport_stop")
+    stage.program.ask(f"Session:disable_record (false) {armed}:set_value (0, PBD.GroupControlDisposition.NoGroup)")
+    wait(lambda: stage.program.ask("return Session:actively_recording ()") == "false", "Ardour records on")
+    assert place(stage, offer)[0].startswith("/sideman/place/done\tis\t6\ttrack Sideman, bar 3")
+
+
+def test_offers_of_another_run_of_the_daemon_are_forgotten(stage: Stage, tmp_path: Path) -> None:
+    code = (
+        (DATA / "place.lua").read_text().replace("for _ = 1, #OFFERS", "placer.forget_waiting ()\nfor _ = 1, #OFFERS")
+    )
+    assert "forget_waiting" in code
+    path = wav(tmp_path / "old.wav")
+    assert stage.program.ask(f'OFFERS = {{{{7, "id", 0, "{path}", "", 0, 4, 2, 120, 4, 4, 0}}}}\n{code}') == ""
+
+
 def not_placed(told: list[Heard]) -> list[str]:
     """What is said of clips that the DAW has not taken."""
     return [str(one.arguments[2]) for one in told if one.address == "/sideman/notice" and one.arguments[1] == "host"]
