@@ -223,7 +223,7 @@ def render(
 
 @app.command()
 def install(
-    daw: Annotated[str, typer.Argument(metavar="DAW", help="ableton, reaper, max or touchosc.")],
+    daw: Annotated[str, typer.Argument(metavar="DAW", help="ableton, reaper, ardour, max or touchosc.")],
     to: Annotated[
         Path | None,
         typer.Option(

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from bridge.errors import SidemanError
-from bridge.machine import Machine, max_folder, reaper_resources
+from bridge.machine import Machine, ardour_scripts, max_folder, reaper_resources
 
 MANIFEST: Final = ".sideman-installed.json"
 """In the folder that was installed to: the files that are ours, and the SHA-256 that each was written with."""
@@ -71,6 +71,13 @@ SCRIPTS: Final[Mapping[str, Script]] = {
         daemon_file="daemon.txt",
         then="Start Live anew, choose Sideman as a control surface in Settings, Link, Tempo & MIDI, and run: sideman "
         "serve --host ableton",
+    ),
+    "ardour": Script(
+        source="scripts/ardour",
+        name="",
+        folders=dict.fromkeys(("darwin", "win32", "linux"), ardour_scripts),
+        then="In Ardour, once: Edit, Lua Scripts, Script Manager, Action Hooks, New Hook, choose Sideman, Add. Then "
+        "run: sideman serve --host ardour",
     ),
     "reaper": Script(
         source="scripts/reaper/Sideman",
