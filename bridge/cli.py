@@ -12,6 +12,7 @@ import typer
 
 from bridge.cli_bench import bench
 from bridge.cli_evaluate import evaluate
+from bridge.cli_library import library_app, replay
 from bridge.cli_models import models_app
 from bridge.cli_progress import progress
 from bridge.errors import SidemanError
@@ -32,8 +33,10 @@ app = typer.Typer(
 
 
 app.add_typer(models_app, name="models")
+app.add_typer(library_app, name="library")
 app.command()(evaluate)
 app.command()(bench)
+app.command()(replay)
 
 
 def main() -> None:
@@ -222,7 +225,7 @@ def render(
 
 @app.command()
 def install(
-    daw: Annotated[str, typer.Argument(metavar="DAW", help="ableton, reaper, max or touchosc.")],
+    daw: Annotated[str, typer.Argument(metavar="DAW", help="ableton, reaper, ardour, max or touchosc.")],
     to: Annotated[
         Path | None,
         typer.Option(
@@ -302,14 +305,18 @@ def monitor(
 @app.command()
 def doctor(
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Say what is installed, reachable and missing, and what to do about each."""
     from bridge.config import load_config
     from bridge.doctor import examine
 
     findings = examine(load_config(config) if config else None)
-    for finding in findings:
-        print(finding.line)
+    if as_json:
+        print(json.dumps([finding.view for finding in findings], ensure_ascii=False, indent=2))
+    else:
+        for finding in findings:
+            print(finding.line)
     if any(finding.fatal for finding in findings):
         raise typer.Exit(1)
 

@@ -19,6 +19,7 @@ from bridge.host_config import HostConfig
 from bridge.midi_config import MidiConfig
 from bridge.model_store import default_store, find_model, kind_of
 from bridge.neural_config import DraftConfig, JascoConfig, MagnetConfig, Section
+from bridge.retention import LibraryConfig
 from bridge.user_paths import expanded
 from midi.events import TriggerMode
 from models.card import read_card
@@ -112,6 +113,7 @@ class Config(Section):
 
     osc: OscConfig = OscConfig()
     clips: ClipsConfig = Field(default_factory=ClipsConfig)
+    library: LibraryConfig = LibraryConfig()
     engine: EngineConfig = Field(default_factory=EngineConfig)
     jasco: JascoConfig = JascoConfig()
     magnet: MagnetConfig = MagnetConfig()

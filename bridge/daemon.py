@@ -29,10 +29,12 @@ from bridge.config import Config
 from bridge.daw_desk import DawDesk
 from bridge.engine import IdInUse
 from bridge.engine_client import EngineClient, engine_command
-from bridge.engine_parts import model_folders, model_settings, require_parts, sound_source
+from bridge.engine_parts import model_folders, model_settings, require_parts, sound_source, sounds_sha256
 from bridge.errors import EngineCrashed, RequestError, SidemanError
 from bridge.host_config import with_folder
 from bridge.hosts import mailbox_folder, require_host
+from bridge.library import Library
+from bridge.library_desk import LibraryDesk, Paths
 from bridge.link import AbletonLink, LinkPeer
 from bridge.live import LiveMidi
 from bridge.machine import Machine
@@ -155,12 +157,27 @@ class Daemon:
         )
         self.engine = EngineClient(command, stall_s=engine.stall_s, on_warming=self._warming)
         self.host: Host | None = require_host(config.host.name).make(with_folder(config.host, self.folder.path))
+        self.library = LibraryDesk(
+            Library(self.folder),
+            config.library,
+            Paths(
+                session=lambda: self.state,
+                made=self._made,
+                generate=lambda state, client: self._generate(self._new_id(), state, client),
+            ),
+            answer=self._answer,
+            broadcast=self.server.broadcast,
+            now=now,
+        )
         self.takes = Takes(
             self.folder,
             self.host,
             broadcast=self.server.broadcast,
             sound_source=lambda name: sound_source(name, config),
+            sounds_sha256=lambda name: sounds_sha256(name, config),
             now=now,
+            note=self.library.note,
+            note_placed=self.library.note_placed,
         )
         self.queue: jobs.JobQueue[Order] = jobs.JobQueue(
             self.engine, self._notify, self.takes.deliver, limit=config.engine.queue
@@ -199,6 +216,7 @@ class Daemon:
             broadcast=self.server.broadcast,
             apply=lambda event: self._apply(event, None),
             make=self._make,
+            note_placed=self.library.note_placed,
         )
 
     async def run(self, ready: Callable[[str], None], stop: asyncio.Event | None = None) -> None:
@@ -215,6 +233,8 @@ class Daemon:
             if self.host:
                 stack.push_async_callback(self.host.close)
                 await self.host.start()
+            stack.push_async_callback(self.library.close)
+            self.library.start()
             stack.callback(self.desk.close)
             stack.push_async_callback(self.engine.close)
             await self.server.start(self._config.osc.host, self._config.osc.port)
@@ -250,8 +270,10 @@ class Daemon:
                 self.server.send(client, osc.StateReply(json=self._state_json()))
             case osc.NextTake():
                 self._next_take(client)
-            case osc.KeepTake(id=request_id, take=take):
+            case osc.KeepTake(id=request_id, take=take) if request_id is None or self.takes.path_of(request_id, take):
                 self.takes.keep(request_id, take, client)
+            case osc.KeepTake() | osc.RejectTake() | osc.TagTake() | osc.AgainTake() | osc.SearchLibrary():
+                self.library.handle(command, client)
             case ChordNotes() | ChordMarkers() | DrumNotes():
                 self._take_chart(command, client)
             case DawHere() | DawLeaves() | PlaceDone() | PlaceFailed():
@@ -281,6 +303,10 @@ class Daemon:
                 | osc.AskState()
                 | osc.NextTake()
                 | osc.KeepTake()
+                | osc.RejectTake()
+                | osc.TagTake()
+                | osc.AgainTake()
+                | osc.SearchLibrary()
                 | ChordNotes()
                 | ChordMarkers()
                 | DrumNotes()
@@ -292,6 +318,9 @@ class Daemon:
                 raise AssertionError("these change nothing of the session")
             case _:
                 return command
+
+    def _made(self, request_id: str | None, take: int) -> Path | None:
+        return self.takes.path_of(request_id, take)
 
     def _join_link(self, state: SessionState) -> LinkPeer:
         return AbletonLink(state.tempo_map.bpm_at(state.start), quantum=self._config.link.quantum)
