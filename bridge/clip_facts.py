@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from bridge.drafts import draft_request
 from bridge.engines import JASCO
 from bridge.jasco_labels import label_of
 from bridge.made_from import made_from
@@ -51,7 +52,8 @@ def receipt_for(
     ``replaces`` is the file of the take's draft, where there is one.
     """
     window = request.window
-    controls = (request.drafts if facts.draft else request.controls)[facts.take]
+    made = draft_request(request) if facts.draft else request
+    controls = made.controls[facts.take]
     drum_track = _drum_track(controls)
     name, licence = (soundfont.name, "as the user's own file says") if soundfont else DEFAULT_SOUNDFONT
     plays_soundfont = request.model is None or (bool(chart.drums) and request.engine == JASCO and drum_track is None)
@@ -101,7 +103,7 @@ def receipt_for(
         seconds_spent=facts.seconds_spent,
         created_at=created_at.isoformat(timespec="seconds"),
         notices=(*notices, *take_notices(facts)),
-        made_from=made_from(request, facts.take, sounds_sha256=sounds_sha256 if plays_soundfont else None),
+        made_from=made_from(made, facts.take, sounds_sha256=sounds_sha256 if plays_soundfont else None),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Final, TypeVar
 
 from bridge.requests import GenerationRequest, TakeMade, TakeScored
+from models.generator import MagnetPrompt
 
 MOST_TAKES: Final = 8
 """Takes that are made at a time, of all requests together."""
@@ -18,8 +19,12 @@ Answer = TypeVar("Answer", TakeMade, TakeScored)
 
 
 def may_share(one: GenerationRequest, other: GenerationRequest) -> bool:
-    """Whether a model makes them as it makes takes of one request. Those that want the best of several are alone."""
-    if one.best or other.best or any(request.engine == "sketch" for request in (one, other)):
+    """Whether a model makes them as it makes takes of one request.
+
+    Those that want the best of several are alone, and those that are laid on the beat: which seeds these try depends on
+    the others'.
+    """
+    if any(request.best or request.engine == "sketch" or _is_fitted(request) for request in (one, other)):
         return False
     return _shape(one) == _shape(other)
 
@@ -48,6 +53,10 @@ def owner_of(requests: Sequence[GenerationRequest], take: int) -> tuple[int, int
 def as_own(answer: Answer, request: GenerationRequest, take: int) -> Answer:
     """What was said of a take, as it would be said had its request been alone."""
     return answer.model_copy(update={"id": request.id, "take": take})
+
+
+def _is_fitted(request: GenerationRequest) -> bool:
+    return any(isinstance(take, MagnetPrompt) and take.grid for take in request.controls)
 
 
 def _shape(request: GenerationRequest) -> GenerationRequest:

@@ -120,6 +120,7 @@ def test_a_draft_is_written_placed_and_replaced_where_it_lies(tmp_path: Path) ->
         await host.start()
         takes = Takes(
             folder, host, broadcast=lambda reply, client: told.append(reply), sound_source=lambda name: None,
+            sounds_sha256=lambda name: None, note=lambda path: None, note_placed=lambda path, where: None,
             now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
         )  # fmt: skip
         ended = asyncio.Event()
