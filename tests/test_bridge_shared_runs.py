@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from bridge.errors import EngineCrashed
 from bridge.requests import GenerationRequest, TakeScored
 from bridge.score_record import Score
 from bridge.shared_runs import MOST_TAKES, joined, may_share, owner_of
-from models.generator import MagnetPrompt
+from models.generator import BeatGrid, MagnetPrompt
 from models.presets import DECODINGS
 
 
@@ -172,3 +173,10 @@ def test_every_take_of_a_batch_has_one_owner(sizes: list[int]) -> None:
     assert whole.id == requests[0].id
     with pytest.raises(ValueError, match="no take"):
         owner_of(requests, len(whole.controls))
+
+
+def test_what_is_laid_on_the_beat_is_alone() -> None:
+    grid = BeatGrid(beats=4, bar_beats=4, beat_quarters=1.0, spare_s=0.5)
+    prompts = tuple(replace(take, grid=grid) for take in asked("a", 1).controls if isinstance(take, MagnetPrompt))
+    fitted = asked("a").model_copy(update={"controls": prompts})
+    assert not may_share(fitted, fitted.model_copy(update={"id": "b"}))
