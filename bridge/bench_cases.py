@@ -76,7 +76,8 @@ class Found(_Frozen):
     ``work_s`` is the processor's time of the last run, shared out to its threads: what it would take on cores that have
     nothing else to do. ``plain_s`` is the plain path's whole run, from short runs by turns with ours, and ``ratio``
     theirs. ``first_s`` is the first run of ours after loading, with whatever it has to make once. ``peak_flops`` is
-    what the device does in a large product in the same precision, in the same run. ``error`` is how far latents are
+    what the device does in a large product in the same precision, in the same run; of a CPU too it is by the time
+    that its threads work. ``error`` is how far latents are
     from those of the plain path in single precision, relative; None in that precision, and where there are tokens.
     """
 
@@ -95,7 +96,8 @@ class Found(_Frozen):
     @property
     def share(self) -> float:
         """The share of the device's peak that the run reaches, by the operations that the description asks for."""
-        return self.flop / self.median_s / self.peak_flops
+        spent = self.work_s if self.case.device == "cpu" else self.median_s
+        return self.flop / spent / self.peak_flops
 
 
 class Report(_Frozen):
@@ -110,6 +112,14 @@ class Report(_Frozen):
     version: str
     quick: bool
     rows: tuple[Found, ...]
+
+    def with_rows_of(self, earlier: Report) -> Report:
+        """This report, and what another of the same machine found of cases that are not in this one."""
+        mine = [(row.case.model, row.case.way, row.case.device, row.case.dtype) for row in self.rows]
+        others = [
+            row for row in earlier.rows if (row.case.model, row.case.way, row.case.device, row.case.dtype) not in mine
+        ]
+        return self.model_copy(update={"rows": (*others, *self.rows)}) if earlier.machine == self.machine else self
 
     @property
     def machine(self) -> str:

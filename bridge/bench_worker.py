@@ -69,6 +69,7 @@ class Subject:
 def measure(case: Case) -> Found:
     """All of a case but memory."""
     subject, synchronise = _subject(case), _synchroniser(case.device)
+    threads = torch.get_num_threads() if case.device == "cpu" else 1
 
     def timed(run: Callable[[], object]) -> float:
         synchronise()
@@ -77,6 +78,11 @@ def measure(case: Case) -> Found:
         synchronise()
         return time.perf_counter() - began
 
+    def worked(run: Callable[[], object]) -> float:
+        began = time.process_time()
+        run()
+        return (time.process_time() - began) / threads
+
     with torch.inference_mode():
         first = timed(lambda: subject.ours(True))
         subject.plain(False)
@@ -84,18 +90,17 @@ def measure(case: Case) -> Found:
         pairs = [(timed(lambda: subject.plain(False)), timed(lambda: subject.ours(False))) for _ in turns]
         runs = []
         for _ in range(case.runs):
-            worked = time.process_time()
+            began = time.process_time()
             runs.append(timed(lambda: subject.ours(True)))
-            worked = time.process_time() - worked
+            work_s = (time.process_time() - began) / threads
         subject.codec()
         codec = statistics.median(timed(subject.codec) for _ in range(case.runs))
         error = _error(subject) if case.shape.kind == "jasco" and case.dtype != "float32" else None
-        peak = _peak_flops(case, timed)
-    threads = torch.get_num_threads() if case.device == "cpu" else 1
+        peak = _peak_flops(case, worked if case.device == "cpu" else timed)
     return Found(
         case=case,
         median_s=statistics.median(runs),
-        work_s=worked / threads,
+        work_s=work_s,
         first_s=first,
         plain_s=statistics.median(plain for plain, _ in pairs) * subject.passes / subject.short_passes,
         ratio=statistics.median(plain / ours for plain, ours in pairs),

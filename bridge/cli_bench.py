@@ -9,6 +9,9 @@ import typer
 
 from bridge.cli_progress import progress
 
+WIDTH = 180
+"""Columns of the table where there is no terminal."""
+
 
 def bench(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
@@ -18,7 +21,9 @@ def bench(
     runs: Annotated[int, typer.Option(min=1, max=100, help="Whole runs of each case.")] = 1,
     graphs: Annotated[bool, typer.Option(help="Capture the work on a GPU.")] = True,
     quick: Annotated[bool, typer.Option("--quick", help="Small shapes, to see that everything runs.")] = False,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures.")] = None,
+    json: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the figures, beside those of other cases.")
+    ] = None,
     picture: Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw them.")] = None,
 ) -> None:
     """Measure the models on this machine, with random weights of the released shapes."""
@@ -26,7 +31,7 @@ def bench(
     from rich.table import Table
 
     from bridge.bench import HEADINGS, cells, plot, precisions, run
-    from bridge.bench_cases import QUICK_SHAPES, SHAPES, cases_of
+    from bridge.bench_cases import QUICK_SHAPES, SHAPES, Report, cases_of
     from models.batching import choose_device
 
     unknown = [name for name in model or () if name not in SHAPES | QUICK_SHAPES]
@@ -43,8 +48,11 @@ def bench(
     table = Table(*HEADINGS, title=report.machine)
     for found in report.rows:
         table.add_row(*cells(found))
-    Console().print(table)
+    console = Console()
+    (console if console.is_terminal else Console(width=WIDTH)).print(table)
     if json:
+        if json.is_file():
+            report = report.with_rows_of(Report.model_validate_json(json.read_bytes()))
         json.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
     if picture:
         plot(report, picture)
