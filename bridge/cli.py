@@ -13,6 +13,7 @@ import typer
 from bridge.cli_evaluate import evaluate
 from bridge.cli_models import models_app
 from bridge.cli_progress import progress
+from bridge.cli_relay import relay
 from bridge.errors import SidemanError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ app = typer.Typer(
 
 app.add_typer(models_app, name="models")
 app.command()(evaluate)
+app.command()(relay)
 
 
 def main() -> None:

@@ -10,9 +10,8 @@ import contextlib
 import json
 import logging
 import secrets
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -58,6 +57,7 @@ from bridge.played_charts import charted
 from bridge.session import Cancel, Effect, Generate, SessionState, reduce
 from bridge.shared_audio import sweep_leftovers
 from bridge.state_view import Json, shortened, state_view
+from bridge.stop_signals import stop_signals
 from bridge.takes import Order, Takes, notice_reply
 from bridge.trigger_clock import TriggerClock
 from midi import events as ev
@@ -77,8 +77,6 @@ from plugin_host.host import Host
 
 log = logging.getLogger(__name__)
 
-_STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-"""Ctrl-C, a polite request, and a terminal that was closed; Windows has no SIGHUP."""
 MAX_STATE_BYTES = 60_000
 """A longer state does not fit a datagram with its address, and is shortened."""
 
@@ -97,22 +95,6 @@ class UnknownAddress(RequestError):
     """No table knows the address."""
 
     code = "unknown_address"
-
-
-@contextlib.contextmanager
-def _stop_signals(stop: asyncio.Event) -> Iterator[None]:
-    """The signals that ask for an end set ``stop``; where the loop takes no handlers, Ctrl-C ends ``asyncio.run``."""
-    loop = asyncio.get_running_loop()
-    caught = []
-    for number in _STOP_SIGNALS:
-        with contextlib.suppress(NotImplementedError, RuntimeError):
-            loop.add_signal_handler(number, stop.set)
-            caught.append(number)
-    try:
-        yield
-    finally:
-        for number in caught:
-            loop.remove_signal_handler(number)
 
 
 class Daemon:
@@ -220,7 +202,7 @@ class Daemon:
         """
         stop = stop or asyncio.Event()
         async with AsyncExitStack() as stack:
-            stack.enter_context(_stop_signals(stop))
+            stack.enter_context(stop_signals(stop))
             self.folder.prepare()
             sweep_leftovers(self._now().timestamp())
             require_parts(self._config)
@@ -267,6 +249,8 @@ class Daemon:
                 self._next_take(client)
             case osc.KeepTake(id=request_id, take=take):
                 self.takes.keep(request_id, take, client)
+            case osc.ClipPlaced(id=request_id, take=take, where=where):
+                self.takes.placed(request_id, take, where, client)
             case ChordNotes() | ChordMarkers() | DrumNotes():
                 self._take_chart(command, client)
             case DawHere() | DawLeaves() | PlaceDone() | PlaceFailed():
@@ -296,6 +280,7 @@ class Daemon:
                 | osc.AskState()
                 | osc.NextTake()
                 | osc.KeepTake()
+                | osc.ClipPlaced()
                 | ChordNotes()
                 | ChordMarkers()
                 | DrumNotes()

@@ -85,9 +85,11 @@ def host_name(header: str) -> str | None:
     return parts.hostname.rstrip(".") if is_bare and parts.hostname else None
 
 
-def judge_host(rules: Rules, header: str) -> Refusal | None:
-    """Whether the server is meant."""
-    name = host_name(header)
+def judge_host(rules: Rules, headers: Mapping[str, str]) -> Refusal | None:
+    """Whether the server is meant. Who sends the token in a header means it, by whatever name: no page can."""
+    if "authorization" in headers and rules.token and judge_token(rules, headers, query=None, cookie=None) is None:
+        return None
+    name = host_name(headers.get("host", ""))
     if name is None:
         return Refusal(status=400, code="malformed", message="The Host header names no host.")
     is_address = ANY_ADDRESS in rules.hosts and address_of(name) is not None
@@ -157,9 +159,8 @@ class Guard:
     def _answer(self, connection: HTTPConnection, scope: Scope) -> Response | None:
         rules, headers = self._rules, connection.headers
         given = connection.query_params.get("token") if takes_query_token(scope) else None
-        refusal = judge_host(rules, headers.get("host", "")) or judge_origin(
-            rules, headers, is_page=scope["type"] == "http" and scope["path"] == "/"
-        )
+        is_page = scope["type"] == "http" and scope["path"] == "/"
+        refusal = judge_host(rules, headers) or judge_origin(rules, headers, is_page=is_page)
         if refusal:
             return error_response(refusal.status, refusal.code, refusal.message)
         if scope.get("method") == "OPTIONS" and headers.get("origin", "").lower() in rules.origins:

@@ -112,7 +112,9 @@ def _row_operation(row: CommandRow) -> Json:
     schema = forms[0] if len(forms) == 1 else {"oneOf": forms}
     named = row.form_of(len(row.example)) or ()
     example = {argument.name: value for argument, value in zip(named, row.example, strict=True)}
-    operation = _command_operation(row.meaning, {**schema, "example": example} if example else schema)
+    operation = _command_operation(
+        row.meaning, {**schema, "example": example} if example else schema, required=row.form_of(0) is None
+    )
     operation["operationId"] = command_name(row.address).replace("/", "_")
     return operation
 

@@ -129,6 +129,15 @@ class PlaceFailed:
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipPlaced:
+    """A clip was placed in a DAW that this daemon does not reach itself: a relay's."""
+
+    id: str
+    take: int
+    where: str
+
+
 ChartCommand = ChordNotes | ChordMarkers | DrumNotes
 """What a DAW's tracks hold."""
 DawCommand = DawHere | DawLeaves | PlaceDone | PlaceFailed
@@ -169,6 +178,7 @@ Command = (
     | UseDrumTrack
     | NextTake
     | KeepTake
+    | ClipPlaced
     | Ping
     | Subscribe
     | Unsubscribe

@@ -17,6 +17,7 @@ from bridge.neural_config import SETTINGS
 from bridge.osc_arguments import MAX_BEAT, Argument, Real, Text, Whole
 from bridge.osc_commands import (
     AskState,
+    ClipPlaced,
     Command,
     ContinueClip,
     Foreign,
@@ -69,6 +70,7 @@ __all__ = [
     "Accepted",
     "AskState",
     "CancelledReply",
+    "ClipPlaced",
     "ClipReply",
     "Command",
     "CommandRow",
@@ -640,6 +642,20 @@ _ROWS: Final = (
         build=lambda offer, why: make.PlaceFailed(offer=offer, why=why),
         meaning="The script's answer to `/sideman/place`: the clip cannot be placed. It is not offered again.",
         example=(1, "The track Sideman is frozen: unfreeze it."),
+    ),
+    CommandRow(
+        address="/sideman/clip/placed",
+        forms=(
+            (
+                _ID,
+                Whole(name="take", meaning="the take", low=0, high=MAX_TAKES - 1),
+                Text(name="where", meaning="where the clip is now, in words", longest=MAX_PATH_CHARACTERS),
+            ),
+        ),
+        build=lambda clip_id, take, where: ClipPlaced(id=clip_id, take=take, where=where),
+        meaning="A relay has placed a clip of this daemon in the DAW on its machine. Told to everybody as "
+        "`/sideman/placed`.",
+        example=("verse-1", 0, "track Sideman, slot 1"),
     ),
     CommandRow(
         address="/sideman/state",

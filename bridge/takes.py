@@ -106,6 +106,12 @@ class Takes:
         self.folder.keep(path)
         self._broadcast(osc.KeptReply(id=chosen[0], take=chosen[1], path=str(path)), client)
 
+    def placed(self, request_id: str, take: int, where: str, client: Client) -> None:
+        """Somebody else has placed a take. Raises ``RequestError`` where there is none."""
+        if (request_id, take) not in self._made:
+            raise RequestError(f"There is no take {take} of a clip {request_id} of this daemon that could be placed.")
+        self._broadcast(osc.PlacedReply(id=request_id, take=take, where=where), client)
+
     async def _score(self, job: Job[Order], scored: TakeScored) -> None:
         path = self._made.get((scored.id, scored.take))
         try:
