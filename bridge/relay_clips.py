@@ -12,11 +12,12 @@ from typing import Any, Final
 import httpx2
 
 from bridge.errors import HostError, SidemanError
-from bridge.json_messages import command_json, reply_of
+from bridge.json_messages import command_json, reply_json, reply_of
 from bridge.osc_replies import ClipReply, NoticeReply, ProgressReply, Reply
 from bridge.relay_fetch import Fetched, Fetcher
 from bridge.relay_files import RelayFolder
 from bridge.relay_link import Json
+from bridge.relay_requests import Requests
 from bridge.takes import PLACE_LIMIT_S
 from midi.time import Beats
 from plugin_host.host import Host, Placement
@@ -50,6 +51,7 @@ class ClipLines:
         """Clips, by id and SHA-256, that were there before the first link; they are not brought."""
         self._done: set[tuple[str, str]] = set()
         self._unsaid: deque[Json] = deque(maxlen=MAX_UNSAID)
+        self._requests = Requests()
         self.local: dict[str, Path] = {}
         """Clips on this machine by their ids."""
 
@@ -63,10 +65,16 @@ class ClipLines:
         """There is a link: say what could not be said, and bring what was missed."""
         while self._unsaid and self._send(self._unsaid[0]):
             self._unsaid.popleft()
-        self._begin(self._catch_up(), "relay catches up")
+        self._begin(self._catch_up(self._requests.open()), "relay catches up")
 
     def take(self, reply: Reply, event: Json) -> None:
         """Take what the daemon says; what is of a request whose clip is on its way waits for the clip."""
+        if not self._requests.heard(reply, event):
+            return
+        # The daemon knows nothing of who asked over a link that broke since.
+        self._in_line(reply, self._requests.owner(getattr(reply, "id", "")) | event)
+
+    def _in_line(self, reply: Reply, event: Json) -> None:
         request_id = getattr(reply, "id", "")
         waiting = self._lines.get(request_id)
         if waiting is not None and not isinstance(reply, ProgressReply):
@@ -78,8 +86,10 @@ class ClipLines:
             self._deliver(reply, event)
 
     def say_placed(self, request_id: str, take: int, where: str) -> None:
-        """The DAW has a clip: the daemon tells everybody."""
+        """The DAW has a clip: the daemon tells everybody, and who asked for it."""
         told = command_json("/sideman/clip/placed", (request_id, take, where))
+        owner = self._requests.owner(request_id)
+        told |= {"from": owner["to"]} if owner else {}
         if not self._send(told):
             self._unsaid.append(told)
 
@@ -88,11 +98,13 @@ class ClipLines:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _catch_up(self) -> None:
-        """Bring what was made while there was no link, and what a run before did not finish."""
+    async def _catch_up(self, open_before: frozenset[str]) -> None:
+        """Bring what was made while there was no link, and what a run before did not finish; tell what has ended."""
         try:
-            response = await self._http.get("/api/clips", params={"limit": CAUGHT_UP})
-            listed = [(str(one["id"]), str(one["sha256"]), one) for one in response.raise_for_status().json()["clips"]]
+            jobs = (await self._asked("/api/session")).get("jobs")
+            clips = (await self._asked(f"/api/clips?limit={CAUGHT_UP}"))["clips"]
+            listed = [(str(one["id"]), str(one["sha256"]), one) for one in clips]
+            made = [str(one["request_id"]) for one in clips]
         except (httpx2.HTTPError, ValueError, KeyError, TypeError) as error:
             self._tell(f"clips made meanwhile could not be listed ({error}); they are when the link is back")
             return
@@ -104,6 +116,13 @@ class ClipLines:
             reply = reply_of(event) if event else None
             if event and reply and (clip_id, sha256) not in self._before | self._done:
                 self.take(reply, event)
+        for end in self._requests.ended(open_before, jobs, made):
+            self._in_line(end, {**reply_json(end), "all": True, **self._requests.owner(end.id)})
+
+    async def _asked(self, path: str) -> Json:
+        response = await self._http.get(path)
+        answer: Json = response.raise_for_status().json()
+        return answer
 
     async def _clips_of(self, request_id: str) -> None:
         """Take a request's events in order, each clip once it is here."""

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx2
 
-from bridge.errors import ClipError, SidemanError
+from bridge.errors import ClipError
 from bridge.receipt_schema import Receipt, receipt_from_json
 from bridge.relay_files import RelayFolder, disk_error
 
@@ -23,10 +23,8 @@ MAX_WRONG: Final = 3
 TIMEOUT: Final = httpx2.Timeout(10.0, connect=5.0)
 
 
-class ClipGone(SidemanError):
+class ClipGone(ClipError):
     """The daemon has the clip no more, or never whole."""
-
-    code = "clip"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from bridge.json_messages import command_json, messages_of
 from bridge.osc_client import datagram
 from bridge.osc_clients import Client
 from bridge.osc_codec import Message, understand
-from bridge.osc_replies import ClipReply, DoneReply, KeptReply, StateReply
+from bridge.osc_replies import Accepted, ClipReply, DoneReply, KeptReply, StateReply
 from bridge.osc_schema import AskState, ClipPlaced, Command, Foreign, Ping
 from bridge.osc_wire import read_datagram
 from bridge.receipt_schema import receipt_from_json
@@ -33,6 +33,7 @@ from bridge.relay_clips import placement_of
 from bridge.relay_fetch import ClipGone, Fetched, Fetcher
 from bridge.relay_files import RelayFolder
 from bridge.relay_link import RelayRefused
+from bridge.relay_requests import Requests
 from midi import events as ev
 from midi.chords import ChordChange, parse_chord
 from midi.events import ChordChart
@@ -411,6 +412,62 @@ async def test_a_path_here_becomes_the_one_there_and_other_files_are_refused(tmp
         assert here.bench.handled[0][0].path == str(clip.path)  # type: ignore[union-attr]
         here.desk.send("/sideman/drums/track", "s", "/music/mine.wav")
         assert (await here.desk.hears("/sideman/error"))[1] == "bad_request"
+
+
+# Ends
+
+
+@on_loop
+async def test_a_request_that_ended_while_there_was_no_link_has_an_end_here_too(tmp_path: Path) -> None:
+    async with stage(tmp_path) as here:
+
+        def accept(command: Command | Foreign, client: Client) -> None:
+            if isinstance(command, ev.RequestClip):
+                here.bench.osc.broadcast(Accepted(id=command.id or "", revision=1), client)
+
+        here.bench.on_command = accept
+        for request_id in ("made", "lost", "runs"):
+            here.desk.send("/sideman/generate", "s", request_id)
+            assert (await here.desk.hears("/sideman/accepted"))[0] == request_id
+        here.link.is_down = True
+        here.link.cut()
+        await until(lambda: not here.relay.link.is_up)
+        clip = a_clip(here.there, "made")
+        here.bench.session |= {"jobs": {"running": "runs", "waiting": []}}
+        here.link.is_down = False
+        assert (await here.desk.hears("/sideman/clip"))[3] == str(here.here / clip.path.name)
+        assert await here.desk.hears("/sideman/done") == ("made", 1)
+        assert (await here.desk.hears("/sideman/error"))[:2] == ("lost", "no_answer")
+        here.bench.osc.broadcast(DoneReply(id="made", clips=1), None)
+        here.bench.osc.broadcast(DoneReply(id="runs", clips=1), None)
+        assert await here.desk.hears("/sideman/done") == ("runs", 1), "it is for who asked, over whatever link"
+        here.desk.send("/sideman/subscribe")
+        await here.desk.hears("/sideman/subscribed")
+        here.bench.osc.broadcast(DoneReply(id="last", clips=0), None)
+        assert await here.desk.hears("/sideman/done") == ("last", 0), "an end is told once"
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["accepted", "end", "break"]))))
+def test_every_accepted_request_has_one_end(steps: list[tuple[str, str]]) -> None:
+    """However the link breaks: what the daemon ends is ended once, by it or by the relay."""
+    requests, open_there, told = Requests(), set(), []
+    for name, step in steps:
+        if step == "accepted" and name not in open_there:
+            open_there.add(name)
+            requests.heard(Accepted(id=name, revision=1), {})
+            told.append((name, "accepted"))
+        elif step == "end" and name in open_there:
+            open_there.discard(name)
+            if requests.heard(DoneReply(id=name, clips=1), {}):
+                told.append((name, "end"))
+        elif step == "break":
+            before = requests.open()
+            open_there.discard(name)
+            ends = requests.ended(before, {"running": None, "waiting": sorted(open_there)}, ["a"])
+            told += [(end.id, "end") for end in ends]
+    for name in "abc":
+        kinds = [kind for one, kind in told if one == name]
+        assert kinds == ["accepted", "end"] * (len(kinds) // 2) + (["accepted"] if name in open_there else [])
 
 
 # Who may
