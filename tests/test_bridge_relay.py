@@ -475,9 +475,12 @@ def test_every_accepted_request_has_one_end(steps: list[tuple[str, str]]) -> Non
 
 @on_loop
 async def test_a_wrong_token_ends_the_relay_with_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(RelayRefused, match="--token-file"):
-        async with stage(tmp_path, given="another-token-0123456789"):
-            pass
+    config = Config.model_validate({"osc": {"port": 0}, "clips": {"folder": tmp_path / "here"}})
+    async with serving(tmp_path, token=TOKEN) as bench:
+        for given in (None, "another-token-0123456789"):
+            relay = Relay(bench.url, given, config, tell=lambda _: None, sleep=brief)
+            with pytest.raises(RelayRefused, match="--token-file"):
+                await asyncio.wait_for(relay.run(lambda _: None, asyncio.Event()), WITHIN_S)
 
 
 # Fetching alone
