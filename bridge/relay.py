@@ -14,7 +14,7 @@ import dataclasses
 import json
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from importlib import metadata
 
@@ -23,6 +23,8 @@ import httpx2
 from bridge.clips import ClipFolder
 from bridge.config import Config
 from bridge.daw_desk import DawDesk
+from bridge.errors import RequestError
+from bridge.host_config import with_folder
 from bridge.hosts import mailbox_folder, require_host
 from bridge.json_messages import reply_of
 from bridge.machine import Machine
@@ -38,6 +40,7 @@ from bridge.relay_fetch import Fetcher
 from bridge.relay_files import RelayFolder
 from bridge.relay_link import Json, RelayLink
 from bridge.relay_passing import Passing
+from midi.events import SessionEvent
 
 
 class Relay:
@@ -58,7 +61,7 @@ class Relay:
         """
         self._url, self._config, self._tell = url, config, tell
         self.folder = RelayFolder(config.clips.folder)
-        host = self._host = require_host(config.host.name).make(config.host)
+        host = self._host = require_host(config.host.name).make(with_folder(config.host, self.folder.path))
         self.server = OscServer(
             handler=self._handle_own,
             version=metadata.version("sideman"),
@@ -80,7 +83,12 @@ class Relay:
         )
         self._run, self._links = secrets.token_hex(8), 0
         self.desk = DawDesk(
-            host, run=self._run, send=self.server.send, broadcast=self._desk_says, apply=self._passing.tell
+            host,
+            run=self._run,
+            send=self.server.send,
+            broadcast=self._desk_says,
+            apply=self._passing.tell,
+            make=_no_charts,
         )
         self.mailbox: Mailbox | None = None
         folder = mailbox_folder(config.host.name, config.host, Machine.this())
@@ -184,3 +192,11 @@ class Relay:
                     view["clips_folder"] = str(self.folder.path)
                     return StateReply(json=json.dumps(view, ensure_ascii=False))
         return reply
+
+
+def _no_charts(chart: Sequence[SessionEvent], wishes: Sequence[SessionEvent]) -> str:
+    """What a host asks for a chart of its own needs the daemon itself. Raises ``RequestError``."""
+    raise RequestError(
+        "A relay makes no clips of MIDI files: drop the file into the folder of a daemon with --host folder, or use "
+        "sideman render there."
+    )

@@ -193,6 +193,8 @@ def placement_of(fetched: Fetched) -> Placement:
         sample_rate_hz=receipt.sample_rate_hz,
         frames=receipt.frames,
         target=receipt.target,
+        prompt=receipt.prompt,
+        key=receipt.key,
     )
 
 
