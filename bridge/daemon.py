@@ -38,6 +38,7 @@ from bridge.http_events import HOST as WEB
 from bridge.http_service import HttpService
 from bridge.link import AbletonLink, LinkPeer
 from bridge.live import LiveMidi
+from bridge.live_takes import LiveTakes
 from bridge.machine import Machine
 from bridge.mailbox import HOST as MAILBOX
 from bridge.mailbox import Mailbox
@@ -140,8 +141,10 @@ class Daemon:
             allowed_hosts=allowed,
             token=token,
         )
+        self.live_takes = LiveTakes(late=self._tell_late, clock=monotonic)
         self.http = HttpService(
             config.http,
+            live=self.live_takes,
             token=token,
             take=self.server.take,
             session=self.session_view,
@@ -156,6 +159,7 @@ class Daemon:
             self.folder,
             self.host,
             broadcast=self.server.broadcast,
+            live=self.live_takes,
             sound_source=lambda name: sound_source(name, config),
             now=now,
         )
@@ -437,9 +441,17 @@ class Daemon:
 
     # Out
 
+    def _tell_late(self, request_id: str, take: int, at_s: float) -> None:
+        text = f"Take {take} is listened to faster than it is made: it is there up to {at_s:.2f} s, and pauses there."
+        self.server.broadcast(osc.NoticeReply(id=request_id, code="late", message=text), None)
+
     def _notify(self, job: jobs.Job[Order], event: jobs.JobEvent) -> None:
         request_id = job.request.id
         self.triggers.heard(job, event)
+        if isinstance(event, jobs.Accepted):
+            self.live_takes.begin(job.request)
+        elif not isinstance(event, jobs.Progress):
+            self.live_takes.end(request_id)
         self.desk.heard(request_id, event)
         for reply in _replies(job, event):
             self.server.broadcast(reply, job.owner.client)

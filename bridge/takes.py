@@ -13,8 +13,9 @@ from bridge import osc_schema as osc
 from bridge.clip_facts import loop_tags, receipt_for, take_notices
 from bridge.clips import Clip, ClipFolder
 from bridge.engine import Job
-from bridge.engine_client import TakeAudio
+from bridge.engine_client import TakeAudio, TakePart
 from bridge.errors import HostError, RequestError, SidemanError
+from bridge.live_takes import LiveTakes
 from bridge.notices import Chart, Notice
 from bridge.osc_server import Client
 from bridge.requests import TakeScored
@@ -52,27 +53,36 @@ class Takes:
         host: Host | None,
         *,
         broadcast: Broadcast,
+        live: LiveTakes,
         sound_source: Callable[[str], Path | None],
         now: Callable[[], datetime],
     ) -> None:
         """``broadcast`` tells all that subscribed and the client that asked, ``now`` is the time for receipts.
 
-        ``sound_source`` names what an engine's notes are played with.
+        ``live`` lets takes be heard while they are made. ``sound_source`` names what an engine's notes are played with.
         """
         self.folder = folder
         self._host = host
         self._broadcast = broadcast
+        self._live = live
         self._sound_source = sound_source
         self._now = now
         self._made: dict[tuple[str, int], Path] = {}
 
-    async def deliver(self, job: Job[Order], take: TakeAudio | TakeScored) -> None:
-        """Write one take and place it, or note its score. Raises ``DiskError`` for a take that cannot be written."""
+    async def deliver(self, job: Job[Order], take: TakeAudio | TakeScored | TakePart) -> None:
+        """Write one take and place it, note its score, or let a part of it be heard.
+
+        Raises ``DiskError`` for a take that cannot be written.
+        """
         if isinstance(take, TakeScored):
             await self._score(job, take)
             return
+        if isinstance(take, TakePart):
+            self._live.add(job.request.id, take.take, take.start, take.samples)
+            return
         clip = await asyncio.to_thread(self._write, job, take)
         self._made[clip.request_id, clip.take] = clip.path
+        self._live.finish(clip.request_id, clip.take, clip.path)
         while len(self._made) > MAX_CLIPS_KNOWN:
             del self._made[next(iter(self._made))]
         for notice in take_notices(take.facts):
