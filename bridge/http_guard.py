@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.datastructures import MutableHeaders, QueryParams
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -150,11 +150,11 @@ class Guard:
         connection = HTTPConnection(scope)
         answer = self._answer(connection, scope)
         if answer is None:
-            await self._pass_on(scope, receive, self._marked(connection.headers, send))
+            await self._pass_on(scope, receive, self._marked(connection, send))
             return
         if scope["type"] == "websocket":
             await receive()
-        await answer(scope, receive, self._marked(connection.headers, send))
+        await answer(scope, receive, self._marked(connection, send))
 
     def _answer(self, connection: HTTPConnection, scope: Scope) -> Response | None:
         rules, headers = self._rules, connection.headers
@@ -172,16 +172,17 @@ class Guard:
             return _with_cookie(connection.query_params, rules.token)
         return None
 
-    def _marked(self, headers: Headers, send: Send) -> Send:
+    def _marked(self, connection: HTTPConnection, send: Send) -> Send:
         """Every answer says how browsers are to treat it."""
-        origin = headers.get("origin", "").lower()
+        origin = connection.headers.get("origin", "").lower()
+        keep = "no-store" if connection.url.path.startswith("/api/") else "no-cache"
 
         async def marked(message: Message) -> None:
             if message["type"] in {"http.response.start", "websocket.http.response.start"}:
                 answer = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     answer.setdefault(name, value)
-                answer.setdefault("cache-control", "no-store")
+                answer.setdefault("cache-control", keep)
                 if origin in self._rules.origins:
                     answer.update({"access-control-allow-origin": origin, "vary": "Origin", **CORS_HEADERS})
                     answer["cross-origin-resource-policy"] = "cross-origin"
