@@ -40,5 +40,8 @@ _TOLD: Final[Mapping[type, Callable[[Any], tuple[Told, ...]]]] = MappingProxyTyp
         ev.SetBars: lambda event: (("/sideman/bars", (event.bars,)),),
         ev.SetKey: lambda event: (("/sideman/key", (event.key.label,)),),
         ev.SetChordChart: _chart,
+        ev.ClearChords: lambda event: (("/sideman/chords/clear", ()),),
     }
 )
+TOLD_EVENTS: Final = frozenset(_TOLD)
+"""The events that a relay can pass on: all that dialects of DAWs make."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import hashlib
 import json
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from bridge.clips import Clip
 from bridge.config import Config
-from bridge.event_messages import messages_of_event
+from bridge.event_messages import TOLD_EVENTS, messages_of_event
 from bridge.json_messages import command_json, messages_of
 from bridge.osc_client import datagram
 from bridge.osc_clients import Client
@@ -608,6 +609,24 @@ def test_a_chart_of_markers_becomes_its_chords() -> None:
         if isinstance(one, Message)
     ]
     assert commands == [ev.ClearChords(), *(ev.AddChord(change=change) for change in changes)]
+
+
+def events_of_dialects() -> set[str]:
+    """The events that a dialect of a DAW makes, read from the source."""
+    root = Path(__file__).parent.parent
+    return {
+        node.func.attr
+        for path in (*root.glob("plugin_host/*.py"), *root.glob("bridge/*_host.py"))
+        if path.name != "folder_host.py"  # it makes clips of its own files, which no relay passes on
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        if isinstance(node.func.value, ast.Name) and node.func.value.id == "ev"
+    }
+
+
+def test_every_event_of_a_dialect_can_be_passed_on() -> None:
+    told = {kind.__name__ for kind in TOLD_EVENTS}
+    assert {"SetTempo", "Play"} <= events_of_dialects() <= told
 
 
 def test_what_no_host_tells_is_no_message() -> None:
