@@ -10,6 +10,7 @@ Nothing here knows of start, stop or song position; ``clock_follower`` does.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 from midi.clock_doubt import Verdict, judge
@@ -33,7 +34,7 @@ REGULAR_MEMORY: Final = 24
 """Ticks over which the share of regular ones is measured."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TickClock:
     """What the ticks so far tell. The default has heard none."""
 
@@ -54,17 +55,17 @@ class TickClock:
         """Whether the line is good enough to judge ticks by."""
         return self.settled >= SETTLED_TICKS
 
-    @property
+    @cached_property
     def period(self) -> Seconds:
         """Seconds from tick to tick; the longest there is while nothing is known."""
         return self.bank.period if self.bank else MAX_PERIOD
 
-    @property
+    @cached_property
     def silence_limit(self) -> Seconds:
         """Seconds without a tick after which the clock is silent."""
         return Seconds(max(SILENCE_S, SILENCE_TICKS * self.period)) if self.knows_period else Seconds(2 * SILENCE_S)
 
-    @property
+    @cached_property
     def knows_period(self) -> bool:
         """Whether there is a tempo."""
         return self.bank is not None and self.bank.knows_period
