@@ -27,6 +27,9 @@ COST_OF_A_TICK: Final = 4.0
 COST_OF_A_JUMP: Final = 12.0
 MARGIN: Final = 3.0
 """By how much a jump must be the better explanation to be chosen before ``MOST_TICKS``."""
+MARGIN_OF_SAME: Final = 6.0
+"""The same for ticks lost or doubled: of the 8 that a jump is dearer, fitting a line to a few ticks saves 1 or 2. Where
+it saves more the ticks are drifting, and four that lie near their places by chance prove nothing."""
 BACK_IN_PLACE: Final = 4
 """So many ticks in a row where they belong, and nothing has changed."""
 
@@ -68,7 +71,7 @@ def judge(bank: LineBank, times: Sequence[Seconds]) -> Verdict:
         return Verdict.JUMP if jump < same else Verdict.SAME
     if jump + MARGIN < same:
         return Verdict.JUMP
-    if same < jump and in_place >= BACK_IN_PLACE:
+    if same + MARGIN_OF_SAME < jump and in_place >= BACK_IN_PLACE:
         return Verdict.SAME
     return Verdict.OPEN
 
