@@ -25,6 +25,10 @@ FEWEST_TICKS: Final = 3
 COST_OF_A_TICK: Final = 4.0
 """Of a tick lost or doubled: one in fifty is a bad cable."""
 COST_OF_A_JUMP: Final = 12.0
+COST_OF_A_SHIFT: Final = 20.0
+"""Of a jump to another phase at the same tempo."""
+ANOTHER_TEMPO: Final = 0.03
+"""Relative change of a period that is a jump: a smaller one brings no tick out of place within half a beat."""
 MARGIN: Final = 3.0
 """By how much a jump must be the better explanation to be chosen before ``MOST_TICKS``."""
 MARGIN_OF_SAME: Final = 6.0
@@ -103,4 +107,5 @@ def _cost_of_jump(bank: LineBank, times: Sequence[Seconds]) -> float:
     line = raw_line(times)
     if not MIN_PERIOD <= line.period <= MAX_PERIOD:
         return math.inf
-    return line.squares / _noise(bank) + COST_OF_A_JUMP
+    is_another = abs(line.period - bank.period) >= ANOTHER_TEMPO * bank.period
+    return line.squares / _noise(bank) + (COST_OF_A_JUMP if is_another else COST_OF_A_SHIFT)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
-from midi.clock_doubt import Verdict, judge
+from midi.clock_doubt import ANOTHER_TEMPO, Verdict, judge
 from midi.clock_line import MAX_PERIOD, NEVER, LineBank
 from midi.time import Seconds
 
@@ -32,10 +32,8 @@ KEPT_PERIOD: Final = 24**3 / 12
 """After a silence the tempo from before counts as much as a beat of ticks."""
 MENDED: Final = 48
 """A tempo that is found to have jumped so soon after ticks were taken for lost or doubled was jumping then already."""
-ANOTHER_TEMPO: Final = 0.03
-"""Relative change of a period that is a jump: a smaller one brings no tick out of place within half a beat."""
 SURELY_ANOTHER: Final = 4.0
-"""The same in standard errors."""
+"""Standard errors by which a period has surely changed, where it has by ``ANOTHER_TEMPO``."""
 REGULAR_MEMORY: Final = 24
 """Ticks over which the share of regular ones is measured."""
 
