@@ -27,7 +27,7 @@ from midi import events as ev
 from midi.errors import MidiUnavailable
 from midi.keys import parse_key
 from midi.leader import LINK
-from midi.ports import MAX_WAITING, PortWish
+from midi.ports import MAX_WAITING, Heard, PortWish
 from midi.time import Beats, Bpm, Seconds
 from midi.virtual_ports import VirtualPorts
 
@@ -55,8 +55,8 @@ class Bench:
             link=None if link is None else (lambda session: link),
         )
 
-    def _give(self, event: ev.SessionEvent) -> None:
-        self.session, _ = reduce(self.session, event, Seconds(self.now))
+    def _give(self, event: ev.SessionEvent, at: Seconds | None = None) -> None:
+        self.session, _ = reduce(self.session, event, Seconds(self.now) if at is None else at)
 
     def _tell(self, notice: Notice) -> None:
         self.notices.append(notice.message)
@@ -116,6 +116,55 @@ def test_a_clock_reaches_the_session_and_a_port_that_vanishes_is_taken_up_again(
         ports.plug(CLOCK)
         bench.live.scan()
         assert bench.notices[-1] == f"The MIDI port {CLOCK!r} is open, for clock."
+        bench.live.close()
+
+    on_a_loop(scene)
+
+
+def test_a_message_that_had_to_wait_counts_from_when_it_came_in() -> None:
+    """The loop is held for 40 ms while the clock starts; the song's position is that of the clock all the same."""
+    ports = VirtualPorts(names=[CLOCK])
+
+    async def scene() -> None:
+        bench = Bench(ports, inputs=("clock=TR-8S",))
+        bench.live.start()
+        for _ in range(96):
+            bench.send(CLOCK, TICK)
+            await turns()
+            bench.now += 60 / 120 / 24
+        bench.send(CLOCK, START)
+        begun = bench.now
+        bench.send(CLOCK, TICK)
+        bench.now += 0.04
+        await turns()
+        assert bench.session.position_at(Seconds(begun + 0.04)) == pytest.approx(0.08, abs=0.002)
+        bench.live.close()
+
+    on_a_loop(scene)
+
+
+def test_a_message_that_goes_wrong_makes_nobody_deaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of our own in one of many messages is told by the loop; those that wait behind it are heard."""
+    ports = VirtualPorts(names=[KEYS])
+
+    async def scene() -> None:
+        told: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
+        bench = Bench(ports, inputs=(KEYS,), generate="note:61@1")
+        bench.live.start()
+        hear = bench.live.hear
+
+        def faulty(message: Heard) -> None:
+            if message.message.note == 60:
+                raise ZeroDivisionError
+            hear(message)
+
+        monkeypatch.setattr(bench.live, "hear", faulty)
+        for data in (*[bytes([0x90, 62, 80])] * SLICE, NOTE, bytes([0x90, 61, 80])):
+            bench.send(KEYS, data)
+        await turns(4)
+        assert [type(error) for error in told] == [ZeroDivisionError]
+        assert bench.actions == ["generate"]
         bench.live.close()
 
     on_a_loop(scene)
