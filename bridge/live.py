@@ -83,6 +83,7 @@ class LiveMidi:
         self._waiting: deque[Heard] = deque()
         self._working = False
         self._dropped = 0
+        self._unheard = ""
 
     def start(self) -> None:
         """Join Link where that is asked for, and open the ports that are there.
@@ -98,7 +99,9 @@ class LiveMidi:
         try:
             self._ports = LivePorts(self._system(), self._config.wishes(), self._wake)
         except MidiUnavailable as error:
-            self._notice(f"Nothing is heard over MIDI: {error}")
+            self._unheard = f"Nothing is heard over MIDI: {error}"
+            log.error("%s", self._unheard)  # nobody has subscribed yet
+            self._notice(self._unheard)
             return
         self.scan()
 
@@ -209,6 +212,7 @@ class LiveMidi:
             "leader": self.leader,
             "others": list(self.state.leadership.others),
             "ports": list(ports.open_ports) if ports else [],
+            "troubles": list(ports.troubles) if ports else [self._unheard] if self._unheard else [],
             "link_peers": self._link.read().peers if self._link else None,
             "dropped": ports.dropped if ports else 0,
             "unreadable": ports.garbage if ports else 0,

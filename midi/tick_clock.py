@@ -97,21 +97,22 @@ class TickClock:
 
 def hear_tick(clock: TickClock, at: Seconds, *, anew: bool = False) -> TickClock:
     """The clock after a tick at ``at``; ``anew``: the first of a start, where a device may begin a new phase."""
-    if clock.bank is None:
+    bank = clock.bank
+    if bank is None:
         return _begun(clock, at)
     if not clock.is_settled:
-        return _settling(clock, clock.bank, at)
+        return _settling(clock, bank, at)
     if clock.is_silent(at):
-        return _after_silence(clock, clock.bank, at)
+        return _after_silence(clock, bank, at)
     if anew:
         clock = replace(clock, mended=0)  # counted from here on, whatever was wrong before
-    late = (clock.bank.ticks_since(at) - 1) * clock.period
-    reach = IN_PLACE * clock.bank.measured_spread if anew else _reach(clock.bank)
+    late = (bank.ticks_since(at) - 1) * bank.period
+    reach = IN_PLACE * bank.measured_spread if anew else _reach(bank)
     if not clock.doubt and abs(late) <= reach:
-        return _counted(clock, clock.bank, at, 1)
+        return _counted(clock, bank, at, 1)
     if anew:
         count = clock.count + len(clock.doubt) + 1
-        return replace(clock, bank=clock.bank.rephased(at), count=count, last=at, doubt=())
+        return replace(clock, bank=bank.rephased(at), count=count, last=at, doubt=())
     return _doubting(replace(clock, doubt=(*clock.doubt, at), last=at))
 
 
