@@ -27,8 +27,8 @@ from bridge.osc_commands import Command, DawCommand
 from bridge.osc_schema import Foreign
 from bridge.osc_server import Client, OscServer
 from midi.time import Beats, Bpm, Meter
-from plugin_host.ableton import AbletonHost
 from plugin_host.host import Placement
+from plugin_host.offering import OfferingHost
 from plugin_host.standins.live import Clip, Live, MidiNote, Song
 from plugin_host.standins.live.live_set import CuePoint
 from plugin_host.standins.live.program import live_python
@@ -146,7 +146,7 @@ def round_trips(count: int) -> list[float]:
     """Milliseconds from a clip on disk to the script's acknowledgement, with Live ticking every 100 ms."""
 
     async def run() -> list[float]:
-        host = AbletonHost(time.monotonic)
+        host = OfferingHost("ableton", "Live", time.monotonic)
         desk: DawDesk
 
         def handle(command: Command | Foreign, client: Client) -> None:

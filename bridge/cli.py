@@ -235,8 +235,8 @@ def install(
 ) -> None:
     """Put the script that runs inside a DAW where the DAW looks for it."""
     from bridge.config import load_config
-    from bridge.install import Machine
     from bridge.install import install as install_script
+    from bridge.machine import Machine
 
     osc = load_config(config).osc
     host = "127.0.0.1" if osc.host in {"0.0.0.0", "::"} else osc.host  # noqa: S104 - the script is on this machine

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from bridge.conditioning import AudioFormat
 from bridge.engines import JASCO, MAGNET, require_engine
 from bridge.errors import ConfigError, SidemanError
-from bridge.hosts import require_host
+from bridge.host_config import HostConfig
 from bridge.midi_config import MidiConfig
 from bridge.model_store import default_store, find_model, kind_of
 from bridge.neural_config import JascoConfig, MagnetConfig, Section
@@ -40,14 +40,6 @@ def _engine_name(name: str) -> str:
 def _device(name: str) -> str:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,2})?", name):
         raise ValueError(f"there is no device {name!r}: use auto, cpu, cuda, cuda:1 or mps; sideman devices lists them")
-    return name
-
-
-def _host_name(name: str) -> str:
-    try:
-        require_host(name)
-    except SidemanError as error:
-        raise ValueError(str(error)) from None
     return name
 
 
@@ -92,12 +84,6 @@ class EngineConfig(Section):
     """An engine that says nothing for this long while it works is stopped and started again."""
     queue: Annotated[int, Field(ge=1, le=256)] = 16
     """Requests that may wait."""
-
-
-class HostConfig(Section):
-    """The DAW that clips are placed in."""
-
-    name: Annotated[str, AfterValidator(_host_name)] = "none"
 
 
 class LinkConfig(Section):

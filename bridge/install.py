@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -17,9 +16,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final, Literal
 
-import platformdirs
-
 from bridge.errors import SidemanError
+from bridge.machine import Machine, max_folder
 
 MANIFEST: Final = ".sideman-installed.json"
 """In the folder that was installed to: the files that are ours, and the SHA-256 that each was written with."""
@@ -38,21 +36,6 @@ class InstallError(SidemanError):
     """A script cannot be installed; nothing was written."""
 
     code = "install"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
-    """The computer that is installed on: ``darwin``, ``win32`` or ``linux``, and the user's folders."""
-
-    system: str
-    home: Path
-    documents: Path
-
-    @classmethod
-    def this(cls) -> Machine:
-        """The one that this runs on."""
-        system = sys.platform if sys.platform in ("darwin", "win32") else "linux"
-        return cls(system=system, home=Path.home(), documents=platformdirs.user_documents_path())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +67,22 @@ SCRIPTS: Final[Mapping[str, Script]] = {
         daemon_file="daemon.txt",
         then="Start Live anew, choose Sideman as a control surface in Settings, Link, Tempo & MIDI, and run: sideman "
         "serve --host ableton",
+    ),
+    "max": Script(
+        source="scripts/max/Sideman",
+        name="Sideman",
+        # Max has no version for Linux; under Wine its documents are the user's.
+        folders={system: lambda machine: max_folder(machine) / "Packages" for system in ("darwin", "win32", "linux")},
+        daemon_file="daemon.txt",
+        then="Start Max or Live anew, open patchers/Sideman.maxpat of this package in a Max MIDI Effect, save it as a "
+        "device, and run: sideman serve --host ableton",
+    ),
+    "touchosc": Script(
+        source="scripts/touchosc",
+        name="Sideman",
+        folders={system: lambda machine: machine.documents / "TouchOSC" for system in ("darwin", "win32", "linux")},
+        then="Open Sideman.tosc in TouchOSC, set its OSC connection 1 to this computer, send port 9130, receive port "
+        "9000, and press Connect",
     ),
 }
 """The DAWs that a script can be installed for, by the word that the command takes."""

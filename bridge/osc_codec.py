@@ -7,6 +7,7 @@ element that cannot be used spoils it, and nothing of it comes out.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,8 +49,17 @@ Incoming = Message | Foreign | Malformed
 
 def decode(datagram: bytes) -> tuple[Incoming, ...]:
     """What a datagram says, in order: commands and messages of other vocabularies, or one ``Malformed``."""
+    return _understood(lambda: read_datagram(datagram))
+
+
+def understand(messages: Sequence[WireMessage]) -> tuple[Incoming, ...]:
+    """What messages say that came in another way than a datagram, as ``decode`` has it."""
+    return _understood(lambda: messages)
+
+
+def _understood(read: Callable[[], Iterable[WireMessage]]) -> tuple[Incoming, ...]:
     try:
-        return tuple(map(_incoming, read_datagram(datagram)))
+        return tuple(map(_incoming, read()))
     except _Refused as refused:
         return (refused.why,)
     except SidemanError as error:

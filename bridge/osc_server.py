@@ -19,12 +19,12 @@ from typing import Final, cast
 
 from bridge.errors import SidemanError, StartError
 from bridge.osc_clients import Client, Subscribers
-from bridge.osc_codec import Malformed, Message, decode, encode
+from bridge.osc_codec import Incoming, Malformed, Message, decode, encode, understand
 from bridge.osc_commands import Release
 from bridge.osc_errors import INTERNAL, TooLong, TooManyElements
 from bridge.osc_replies import REPLY_ADDRESSES, ErrorReply, Pong, Reply, Subscribed
 from bridge.osc_schema import Command, Foreign, Ping, Subscribe, Unsubscribe
-from bridge.osc_wire import MAX_DATAGRAM_BYTES
+from bridge.osc_wire import MAX_DATAGRAM_BYTES, WireMessage
 from bridge.time_tags import Schedule
 from midi.events import RequestClip
 
@@ -40,6 +40,7 @@ CLOCK_CHECK_S: Final = 1.0
 """While bundles wait, the wall clock is looked at this often: it may be set."""
 
 Handler = Callable[[Command | Foreign, Client], None]
+Route = Callable[[Client, Reply], None]
 CallLater = Callable[[float, Callable[[], None]], asyncio.TimerHandle]
 UdpAddress = tuple[str, int] | tuple[str, int, int, int]
 
@@ -84,6 +85,7 @@ class OscServer:
         self._call_later = call_later
         self._schedule: Schedule[tuple[Message | Foreign, Client]] = Schedule()
         self._subscribers = Subscribers()
+        self._routes: dict[str, Route] = {}
         self._transport: asyncio.DatagramTransport | None = None
         self._closed: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -109,6 +111,10 @@ class OscServer:
         for option, size in ((socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES), (socket.SO_SNDBUF, SEND_BUFFER_BYTES)):
             with contextlib.suppress(OSError):
                 udp.setsockopt(socket.SOL_SOCKET, option, size)
+
+    def add_route(self, host: str, send: Route) -> None:
+        """Clients of this host, which is no IP address, are answered by ``send`` in the place of the socket."""
+        self._routes[host] = send
 
     @property
     def address(self) -> tuple[str, int]:
@@ -146,8 +152,16 @@ class OscServer:
             return
         self.counts.packets += 1
         self.counts.bytes += len(datagram)
+        self._admit(decode(datagram), client)
+
+    def take(self, messages: Sequence[WireMessage], client: Client) -> None:
+        """Take messages that came in another way than the socket, as one datagram's."""
+        if not self._deaf:
+            self._admit(understand(messages), client)
+
+    def _admit(self, what: Sequence[Incoming], client: Client) -> None:
         messages: list[Message | Foreign] = []
-        for incoming in decode(datagram):
+        for incoming in what:
             if isinstance(incoming, Malformed):
                 self._refuse(client, incoming)
                 return
@@ -246,7 +260,11 @@ class OscServer:
             text = f"The answer has {len(datagram)} bytes, and a datagram carries {MAX_DATAGRAM_BYTES}."
             datagram = encode(ErrorReply(id=getattr(reply, "id", ""), code=TooLong.code, message=text))
         for client in clients:
-            self._transmit(datagram, client)
+            route = self._routes.get(client.host)
+            if route is None:
+                self._transmit(datagram, client)
+            else:
+                route(client, reply)
 
     def _transmit(self, datagram: bytes, client: Client) -> None:
         transport = self._transport

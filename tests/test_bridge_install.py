@@ -11,14 +11,17 @@ from typer.testing import CliRunner
 
 from bridge import install as module
 from bridge.cli import app
-from bridge.install import MANIFEST, SCRIPTS, InstallError, Machine, install
+from bridge.install import MANIFEST, SCRIPTS, InstallError, install
+from bridge.machine import Machine
 
 DAEMON = "127.0.0.1:9130"
 SOURCE = Path(module.__file__).parents[1] / "plugin_host" / "scripts" / "ableton" / "Sideman"
 
 
 def machine(tmp_path: Path, system: str = "darwin") -> Machine:
-    return Machine(system=system, home=tmp_path / "home", documents=tmp_path / "home" / "Documents")
+    home = tmp_path / "home"
+    settings = {"darwin": "Library/Application Support", "win32": "AppData/Roaming", "linux": ".config"}[system]
+    return Machine(system=system, home=home, documents=home / "Documents", settings=home / settings)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -44,6 +47,25 @@ def test_live_s_script_goes_where_live_looks(tmp_path: Path, system: str, folder
         path.name: path.read_bytes() for path in SOURCE.glob("*.py")
     }
     assert {step.action for step in done.steps} == {"write"}
+
+
+@pytest.mark.parametrize("system", ["darwin", "win32", "linux"])
+@pytest.mark.parametrize(
+    ("there", "version"), [((), "Max 9"), (("Max 8",), "Max 8"), (("Max 8", "Max 9"), "Max 9")], ids=str
+)
+def test_max_s_package_goes_into_the_newest_max_that_is_there(
+    tmp_path: Path, system: str, there: tuple[str, ...], version: str
+) -> None:
+    here = machine(tmp_path, system)
+    for name in there:
+        (here.documents / name).mkdir(parents=True)
+    done = install("max", here, daemon=DAEMON)
+    assert done.folder == here.documents / version / "Packages" / "Sideman"
+    written = files(done.folder)
+    assert written["daemon.txt"] == b"127.0.0.1:9130\n"
+    source = SOURCE.parents[1] / "max" / "Sideman"
+    assert {name: written[name] for name in written if name not in {"daemon.txt", MANIFEST}} == files(source)
+    assert {"patchers/Sideman.maxpat", "patchers/sideman-node.js", "package-info.json"} <= set(written)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from midi.time import Beats, Bpm, Meter, Seconds
-from plugin_host import ableton, offers
-from plugin_host.ableton import AbletonHost
+from plugin_host import offering, offers
 from plugin_host.host import DawTaken, HostError, Placement
+from plugin_host.offering import OfferingHost
 from plugin_host.offers import FIRST_AGAIN, LATEST_AGAIN, MAX_WAITING, SILENCE, Offers
 
 HERE = "127.0.0.1 5000"
@@ -124,11 +124,11 @@ class Desk:
         self.late.append((placement.name, where))
 
 
-def hosted(act: Callable[[AbletonHost, Desk], Awaitable[None]]) -> Desk:
+def hosted(act: Callable[[OfferingHost, Desk], Awaitable[None]]) -> Desk:
     desk = Desk()
 
     async def run() -> None:
-        host = AbletonHost(lambda: 0.0)
+        host = OfferingHost("ableton", "Live", lambda: 0.0)
         host.attach(desk, lambda: None)
         await host.start()
         try:
@@ -140,14 +140,14 @@ def hosted(act: Callable[[AbletonHost, Desk], Awaitable[None]]) -> Desk:
     return desk
 
 
-async def placing(host: AbletonHost, name: str = "one") -> asyncio.Task[str]:
+async def placing(host: OfferingHost, name: str = "one") -> asyncio.Task[str]:
     task = asyncio.ensure_future(host.place(clip(name)))
     await asyncio.sleep(0)
     return task
 
 
 def test_a_clip_that_the_script_takes_is_placed_where_it_says() -> None:
-    async def act(host: AbletonHost, desk: Desk) -> None:
+    async def act(host: OfferingHost, desk: Desk) -> None:
         host.greeted(HERE, "Live")
         task = await placing(host)
         assert [offer.placement.name for offer in host.take_due()] == ["one"]
@@ -159,7 +159,7 @@ def test_a_clip_that_the_script_takes_is_placed_where_it_says() -> None:
 
 
 def test_a_clip_that_the_script_refuses_raises_with_its_reason() -> None:
-    async def act(host: AbletonHost, desk: Desk) -> None:
+    async def act(host: OfferingHost, desk: Desk) -> None:
         host.greeted(HERE, "Live")
         task = await placing(host)
         host.refused(1, "The track Sideman is frozen.")
@@ -170,7 +170,7 @@ def test_a_clip_that_the_script_refuses_raises_with_its_reason() -> None:
 
 
 def test_live_that_closes_lets_the_job_go_and_takes_the_clip_when_it_is_back() -> None:
-    async def act(host: AbletonHost, desk: Desk) -> None:
+    async def act(host: OfferingHost, desk: Desk) -> None:
         host.greeted(HERE, "Live")
         task = await placing(host)
         host.left(HERE)
@@ -184,9 +184,9 @@ def test_live_that_closes_lets_the_job_go_and_takes_the_clip_when_it_is_back() -
 
 
 def test_live_that_does_not_answer_lets_the_job_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ableton, "ANSWER_S", 0.0)
+    monkeypatch.setattr(offering, "ANSWER_S", 0.0)
 
-    async def act(host: AbletonHost, desk: Desk) -> None:
+    async def act(host: OfferingHost, desk: Desk) -> None:
         host.greeted(HERE, "Live")
         with pytest.raises(HostError, match="has not answered"):
             await host.place(clip())
@@ -196,7 +196,7 @@ def test_live_that_does_not_answer_lets_the_job_go(monkeypatch: pytest.MonkeyPat
 
 
 def test_clips_that_make_room_are_told() -> None:
-    async def act(host: AbletonHost, desk: Desk) -> None:
+    async def act(host: OfferingHost, desk: Desk) -> None:
         for index in range(MAX_WAITING + 2):
             with pytest.raises(HostError, match="Live is not there"):
                 await host.place(clip(f"clip{index}"))

@@ -1,6 +1,6 @@
-"""Ableton Live, through our own Remote Script (``plugin_host/scripts/ableton``).
+"""A DAW with a script of ours inside (``plugin_host/scripts``): Ableton Live, REAPER, Ardour.
 
-The script tells of the set in the daemon's own addresses, so there is no dialect to interpret. Clips are offered to
+The script tells of the session in the daemon's own addresses, so there is no dialect to interpret. Clips are offered to
 it until it answers: this class keeps what waits (``plugin_host.offers``) and who waits for it. It opens no socket and
 reads no clock of its own; the daemon passes messages on, and sends what ``take_due`` says.
 """
@@ -17,13 +17,15 @@ from plugin_host import offers
 from plugin_host.host import Desk, HostError, OscArgument, Placement
 
 ANSWER_S: Final = 10.0
-"""A job waits so long for Live to take its clip; after that the clip goes on being offered, and the next job runs."""
+"""A job waits so long for the DAW to take its clip; then the clip goes on being offered, and the next job runs."""
 
 
-class AbletonHost:
-    """Live with the Remote Script. ``clock`` is monotonic."""
+class OfferingHost:
+    """A DAW that takes clips by its script. ``clock`` is monotonic."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, word: str, daw: str, clock: Callable[[], float]) -> None:
+        """``word`` is what ``--host`` takes, ``daw`` what users call the program."""
+        self._word, self._daw = word, daw
         self._clock = clock
         self._offers = offers.Offers()
         self._waiting: dict[int, asyncio.Future[str]] = {}
@@ -33,14 +35,14 @@ class AbletonHost:
     @property
     def name(self) -> str:
         """The word that ``--host`` takes."""
-        return "ableton"
+        return self._word
 
     def attach(self, desk: Desk, wake: Callable[[], None]) -> None:
-        """Whom to tell of clips that Live took late, and what to call when ``next_due`` may have changed."""
+        """Whom to tell of clips that the DAW took late, and what to call when ``next_due`` may have changed."""
         self._desk, self._wake = desk, wake
 
     async def start(self) -> None:
-        """Live may come later: there is nothing to open."""
+        """The DAW may come later: there is nothing to open."""
 
     async def close(self) -> None:
         """Nobody waits for an answer any more."""
@@ -53,22 +55,23 @@ class AbletonHost:
         return None
 
     async def place(self, placement: Placement) -> str:
-        """Offer a clip, and wait for Live's answer. Raises ``HostError``; what Live may still take is offered on."""
+        """Offer a clip, and wait for the answer. Raises ``HostError``; what may still be taken is offered on."""
         self._offers, offer, dropped = offers.offered(self._offers, placement, self._now())
         for old in dropped:
             self._tell(
-                old.placement, f"{offers.MAX_WAITING} newer clips wait for Live, so {old.placement.name} does not."
+                old.placement,
+                f"{offers.MAX_WAITING} newer clips wait for {self._daw}, so {old.placement.name} does not.",
             )
         self._wake()
         if self._offers.daw_at(self._now()) is None:
-            raise HostError("Live is not there. The clip is offered to it when it comes back.")
+            raise HostError(f"{self._daw} is not there. The clip is offered to it when it comes back.")
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._waiting[offer.number] = future
         try:
             async with asyncio.timeout(ANSWER_S):
                 return await future
         except TimeoutError:
-            text = f"Live has not answered for {ANSWER_S:g} seconds. The clip goes on being offered to it."
+            text = f"{self._daw} has not answered for {ANSWER_S:g} seconds. The clip goes on being offered to it."
             raise HostError(text) from None
         finally:
             self._waiting.pop(offer.number, None)
@@ -86,7 +89,7 @@ class AbletonHost:
         before, self._offers = self._offers, offers.left(self._offers, place)
         if self._offers is not before:
             for future in self._waiting.values():
-                _settle(future, HostError("Live was closed. The clip is offered to it when it comes back."))
+                _settle(future, HostError(f"{self._daw} was closed. The clip is offered to it when it comes back."))
 
     def took(self, number: int, where: str) -> None:
         """The script has placed an offer; one that does not wait any more is passed over."""
