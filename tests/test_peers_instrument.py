@@ -27,8 +27,6 @@ BPM = 100.0
 BAR_S = 4 * 60 / BPM
 PLAYED = ((45, 57, 60, 64), (41, 57, 60, 65), (48, 55, 60, 64), (43, 55, 59, 62, 65))
 """Am, F, C and G7, each for a bar."""
-QUIET = 0.01
-"""Share of the loudest sample that is no sound yet."""
 
 
 @pytest.fixture(scope="module")
@@ -90,21 +88,27 @@ def recorded(path: Path, seconds: int) -> Iterator[None]:
             process.kill()
 
 
-def from_first_sound(path: Path) -> tuple[Samples, int]:
-    samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-    loud = abs(samples).max(axis=1)
-    assert loud.max() > 0.01, "the piano played nothing"
-    return samples[int((loud > QUIET * loud.max()).argmax()) :], rate_hz
+def struck_at(samples: Samples, rate_hz: int) -> list[float]:
+    """When chords are struck, in seconds: the level rises to a good part of the loudest, a second or more apart."""
+    frame = rate_hz // 50
+    level = abs(samples[: len(samples) // frame * frame]).max(axis=1).reshape(-1, frame).max(axis=1)
+    assert level.max() > 0.01, "the piano played nothing"
+    found: list[float] = []
+    for place in range(len(level)):
+        before = level[max(0, place - 3) : place].min(initial=1.0) if place else 0.0
+        at = place / 50
+        if level[place] > max(0.3 * level.max(), 2.0 * before) and (not found or at - found[-1] > 1.0):
+            found.append(at)
+    return found
 
 
-def spans_of(session: dict[str, Any]) -> list[HeardSpan]:
-    """The daemon's chart in seconds from its first bar on, at the daemon's own tempo."""
-    beat_s = 60 / session["transport"]["tempo"]
-    places = [(change["beat"], parse_chord(change["chord"])) for change in session["chord_changes"]]
-    ends = [at for at, _ in places[1:]] + [4.0 * session["chart_bars"]["chords"]]
+def spans_at(times_s: list[float], end_s: float, session: dict[str, Any]) -> list[HeardSpan]:
+    """The chords of the daemon's chart at the times when chords were struck."""
+    chords = [parse_chord(change["chord"]) for change in session["chord_changes"]]
+    ends_s = [*times_s[1:], end_s]
     return [
-        HeardSpan(start_s=at * beat_s, end_s=end * beat_s, chord=chord)
-        for (at, chord), end in zip(places, ends, strict=True)
+        HeardSpan(start_s=start, end_s=end, chord=chord)
+        for start, end, chord in zip(times_s, ends_s, chords, strict=True)
     ]
 
 
@@ -143,9 +147,14 @@ def test_what_a_piano_plays_is_what_the_chart_says_and_what_the_next_clip_plays(
         (clip,) = [str(message.arguments[3]) for message in clips if message.address == "/sideman/clip"]
     assert [change["chord"] for change in session["chord_changes"]] == ["Am", "F", "C", "G7"]
     assert session["transport"]["tempo"] == pytest.approx(BPM, abs=1.0)
-    spans = spans_of(session)
-    sound, rate_hz = from_first_sound(take)
+    assert [change["beat"] for change in session["chord_changes"]] == pytest.approx([0.0, 4.0, 8.0, 12.0], abs=0.01)
+    sound, rate_hz = soundfile.read(take, dtype="float32", always_2d=True)
+    struck = struck_at(sound, rate_hz)  # not counted out: a busy machine's JACK without real time loses moments
+    assert len(struck) == len(PLAYED)
+    played = spans_at(struck, struck[-1] + 0.8 * BAR_S, session)
+    assert chord_overlap(sound, rate_hz, played) > 0.9
+    assert chord_overlap(sound, rate_hz, turned(played)) < 0.1
     made, made_rate_hz = soundfile.read(clip, dtype="float32", always_2d=True)
-    assert chord_overlap(sound, rate_hz, spans) > 0.9
-    assert chord_overlap(sound, rate_hz, turned(spans)) < 0.1
-    assert chord_overlap(made, made_rate_hz, spans) > 0.9
+    bar_s = 240 / session["transport"]["tempo"]
+    asked = spans_at([bar * bar_s for bar in range(len(PLAYED))], len(PLAYED) * bar_s, session)
+    assert chord_overlap(made, made_rate_hz, asked) > 0.9
