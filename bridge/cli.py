@@ -127,6 +127,7 @@ def serve(
     import asyncio
 
     from bridge.daemon import Daemon
+    from bridge.promptness import be_prompt
 
     logging.basicConfig(level=logging.DEBUG if verbose else logging.ERROR, format="%(name)s: %(message)s")
     options: dict[str, dict[str, object]] = {
@@ -138,7 +139,12 @@ def serve(
         "link": {"enabled": link or None},
     }
     settings = _configured(config, options, set_, model=model, engine=engine)
-    asyncio.run(Daemon(settings).run(ready=lambda line: print(line, flush=True)))
+
+    def ready(line: str) -> None:
+        be_prompt(realtime=settings.midi.realtime and (settings.midi.is_on or settings.link.enabled))
+        print(line, flush=True)
+
+    asyncio.run(Daemon(settings).run(ready=ready))
 
 
 @app.command()

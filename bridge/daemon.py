@@ -194,7 +194,7 @@ class Daemon:
                 system=midi_system,
                 monotonic=monotonic,
                 session=lambda: self.state,
-                give=lambda event: self._apply(event, None),
+                give=lambda event, at: self._apply(event, None, at),
                 act=self._act,
                 tell=lambda notice: self.server.broadcast(notice_reply("", notice), None),
                 link=self._join_link if config.link.enabled else None,
@@ -377,8 +377,9 @@ class Daemon:
     def _audio(self, path: str) -> Path:
         return allowed_audio(path, (self.folder.path, *self._config.clips.audio_folders))
 
-    def _apply(self, event: SessionEvent, client: Client | None) -> None:
-        self.state, effects = reduce(self.state, event, Seconds(self._monotonic()))
+    def _apply(self, event: SessionEvent, client: Client | None, at: Seconds | None = None) -> None:
+        """Change the session by what is so at a monotonic time, now unless it is given."""
+        self.state, effects = reduce(self.state, event, Seconds(self._monotonic()) if at is None else at)
         self.triggers.changed()
         for effect in effects:
             self._carry_out(effect, client)
