@@ -29,13 +29,15 @@ from bridge.config import Config
 from bridge.daw_desk import DawDesk
 from bridge.engine import IdInUse
 from bridge.engine_client import EngineClient, engine_command
-from bridge.engine_parts import model_folders, model_settings, require_parts, sound_source
+from bridge.engine_parts import model_folders, model_settings, require_parts, sound_source, sounds_sha256
 from bridge.errors import EngineCrashed, RequestError, SidemanError
 from bridge.host_config import with_folder
 from bridge.hosts import mailbox_folder, require_host
 from bridge.http_config import required_token
 from bridge.http_events import HOST as WEB
 from bridge.http_service import HttpService
+from bridge.library import Library
+from bridge.library_desk import LibraryDesk, Paths
 from bridge.link import AbletonLink, LinkPeer
 from bridge.live import LiveMidi
 from bridge.live_takes import LiveTakes
@@ -50,6 +52,7 @@ from bridge.osc_commands import (
     DawHere,
     DawLeaves,
     DrumNotes,
+    LibraryCommand,
     PlaceDone,
     PlaceFailed,
     Release,
@@ -155,13 +158,28 @@ class Daemon:
         self.server.add_listener(WEB, self.http.hub)
         self.engine = EngineClient(command, stall_s=engine.stall_s)
         self.host: Host | None = require_host(config.host.name).make(with_folder(config.host, self.folder.path))
+        self.library = LibraryDesk(
+            Library(self.folder),
+            config.library,
+            Paths(
+                session=lambda: self.state,
+                made=self._made,
+                generate=lambda state, client: self._generate(self._new_id(), state, client),
+            ),
+            answer=self._answer,
+            broadcast=self.server.broadcast,
+            now=now,
+        )
         self.takes = Takes(
             self.folder,
             self.host,
             broadcast=self.server.broadcast,
             live=self.live_takes,
             sound_source=lambda name: sound_source(name, config),
+            sounds_sha256=lambda name: sounds_sha256(name, config),
             now=now,
+            note=self.library.note,
+            note_placed=self.library.note_placed,
         )
         self.queue: jobs.JobQueue[Order] = jobs.JobQueue(
             self.engine, self._notify, self.takes.deliver, limit=config.engine.queue
@@ -182,7 +200,7 @@ class Daemon:
                 system=midi_system,
                 monotonic=monotonic,
                 session=lambda: self.state,
-                give=lambda event: self._apply(event, None),
+                give=lambda event, at: self._apply(event, None, at),
                 act=self._act,
                 tell=lambda notice: self.server.broadcast(notice_reply("", notice), None),
                 link=self._join_link if config.link.enabled else None,
@@ -200,6 +218,7 @@ class Daemon:
             broadcast=self.server.broadcast,
             apply=lambda event: self._apply(event, None),
             make=self._make,
+            note_placed=self.library.note_placed,
         )
 
     async def run(self, ready: Callable[[str], None], stop: asyncio.Event | None = None) -> None:
@@ -216,6 +235,8 @@ class Daemon:
             if self.host:
                 stack.push_async_callback(self.host.close)
                 await self.host.start()
+            stack.push_async_callback(self.library.close)
+            self.library.start()
             stack.callback(self.desk.close)
             stack.push_async_callback(self.engine.close)
             await self.server.start(self._config.osc.host, self._config.osc.port)
@@ -253,12 +274,16 @@ class Daemon:
                     self._apply(event, client)
             case osc.AskState():
                 self.server.send(client, osc.StateReply(json=self._state_json()))
-            case osc.NextTake():
-                self._next_take(client)
-            case osc.KeepTake(id=request_id, take=take):
-                self.takes.keep(request_id, take, client)
-            case osc.ClipPlaced(id=request_id, take=take, where=where):
-                self.takes.placed(request_id, take, where, client)
+            case (
+                osc.NextTake()
+                | osc.KeepTake()
+                | osc.RejectTake()
+                | osc.TagTake()
+                | osc.AgainTake()
+                | osc.SearchLibrary()
+                | osc.ClipPlaced()
+            ):
+                self._handle_takes(command, client)
             case ChordNotes() | ChordMarkers() | DrumNotes():
                 self._take_chart(command, client)
             case DawHere() | DawLeaves() | PlaceDone() | PlaceFailed():
@@ -267,6 +292,18 @@ class Daemon:
                 if isinstance(command, TIME_EVENTS):
                     self._require_osc_leads(command)
                 self._apply(self._event_of(command), client)
+
+    def _handle_takes(self, command: osc.NextTake | osc.ClipPlaced | LibraryCommand, client: Client) -> None:
+        """What is said of takes: those of this run, and those of the library."""
+        match command:
+            case osc.NextTake():
+                self._next_take(client)
+            case osc.KeepTake(id=request_id, take=take) if request_id is None or self.takes.path_of(request_id, take):
+                self.takes.keep(request_id, take, client)
+            case osc.ClipPlaced(id=request_id, take=take, where=where):
+                self.takes.placed(request_id, take, where, client)
+            case _:
+                self.library.handle(command, client)
 
     def _event_of(self, command: osc.Command) -> SessionEvent:
         """What a command changes of the session. Raises ``SidemanError`` for a file or a clip that is not there."""
@@ -288,6 +325,10 @@ class Daemon:
                 | osc.AskState()
                 | osc.NextTake()
                 | osc.KeepTake()
+                | osc.RejectTake()
+                | osc.TagTake()
+                | osc.AgainTake()
+                | osc.SearchLibrary()
                 | osc.ClipPlaced()
                 | ChordNotes()
                 | ChordMarkers()
@@ -300,6 +341,9 @@ class Daemon:
                 raise AssertionError("these change nothing of the session")
             case _:
                 return command
+
+    def _made(self, request_id: str | None, take: int) -> Path | None:
+        return self.takes.path_of(request_id, take)
 
     def _join_link(self, state: SessionState) -> LinkPeer:
         return AbletonLink(state.tempo_map.bpm_at(state.start), quantum=self._config.link.quantum)
@@ -360,8 +404,9 @@ class Daemon:
     def _audio(self, path: str) -> Path:
         return allowed_audio(path, (self.folder.path, *self._config.clips.audio_folders))
 
-    def _apply(self, event: SessionEvent, client: Client | None) -> None:
-        self.state, effects = reduce(self.state, event, Seconds(self._monotonic()))
+    def _apply(self, event: SessionEvent, client: Client | None, at: Seconds | None = None) -> None:
+        """Change the session by what is so at a monotonic time, now unless it is given."""
+        self.state, effects = reduce(self.state, event, Seconds(self._monotonic()) if at is None else at)
         self.triggers.changed()
         self.http.hub.session_changed()
         for effect in effects:

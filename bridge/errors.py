@@ -18,6 +18,9 @@
     ├── HostError                       plugin_host/host.py     host
     │   └── DawTaken                                            daw_taken
     ├── InstallError                    bridge/install.py       install
+    ├── LibraryError                    bridge/library_db.py    library
+    │   ├── LibraryLocked                                       library
+    │   └── LibraryDamaged                                      library
     ├── ConfigError                     bridge/errors.py        bad_config
     ├── LinkUnavailable                                         link_unavailable
     ├── StartError                                              cannot_start
@@ -32,6 +35,9 @@
     │   ├── BadSetting                  bridge/neural_config.py bad_setting
     │   ├── TooMany                     bridge/session.py       too_many
     │   ├── ClipTooShort                bridge/conditioning.py  out_of_range
+    │   ├── BadQuery                    bridge/library_query.py bad_query
+    │   ├── NoSuchClip                  bridge/library.py       no_such_clip
+    │   ├── CannotReplay                bridge/replay.py        cannot_replay
     │   ├── NoSuchRequest               bridge/engine.py        no_such_request
     │   ├── IdInUse                                             id_in_use
     │   ├── NotLeading                  bridge/daemon.py        not_leading

@@ -89,6 +89,7 @@ class Relay:
             broadcast=self._desk_says,
             apply=self._passing.tell,
             make=_no_charts,
+            note_placed=lambda path, where: None,  # the daemon notes it, when it is told
         )
         self.mailbox: Mailbox | None = None
         folder = mailbox_folder(config.host.name, config.host, Machine.this())
