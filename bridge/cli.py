@@ -15,6 +15,7 @@ from bridge.cli_evaluate import evaluate
 from bridge.cli_library import library_app, replay
 from bridge.cli_models import models_app
 from bridge.cli_progress import progress
+from bridge.cli_relay import relay
 from bridge.errors import SidemanError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ app.add_typer(library_app, name="library")
 app.command()(evaluate)
 app.command()(bench)
 app.command()(replay)
+app.command()(relay)
 
 
 def main() -> None:
@@ -62,6 +64,14 @@ def _address(text: str | None) -> tuple[str | None, int | None]:
         return parse_address(text)
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def _http(text: str | None) -> dict[str, object]:
+    """The settings of HTTP that ``--http`` stands for."""
+    if text is not None and text.lower() == "off":
+        return {"enabled": False}
+    host, port = _address(text)
+    return {"host": host, "port": port}
 
 
 def _configured(
@@ -110,6 +120,12 @@ def _given_audio(continued: Path | None, infill: Path | None, beats: str | None)
 @app.command()
 def serve(
     osc: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 picks one.")] = None,
+    http: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where to serve HTTP and WebSocket, or off.")
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The token that clients show; made where there is none.")
+    ] = None,
     clips: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for clips and receipts.")] = None,
     engine: Annotated[str | None, typer.Option(metavar="NAME", help="Engine that a session begins with.")] = None,
     soundfont: Annotated[Path | None, typer.Option(metavar="FILE", help="Soundfont of the sketch engine.")] = None,
@@ -129,10 +145,12 @@ def serve(
     import asyncio
 
     from bridge.daemon import Daemon
+    from bridge.promptness import be_prompt
 
     logging.basicConfig(level=logging.DEBUG if verbose else logging.ERROR, format="%(name)s: %(message)s")
     options: dict[str, dict[str, object]] = {
         "osc": {"host": listen_host, "port": port},
+        "http": {**_http(http), "token_file": token_file},
         "clips": {"folder": clips},
         "engine": {"name": engine, "soundfont": soundfont, "device": device},
         "host": {"name": host},
@@ -140,7 +158,12 @@ def serve(
         "link": {"enabled": link or None},
     }
     settings = _configured(config, options, set_, model=model, engine=engine)
-    asyncio.run(Daemon(settings).run(ready=lambda line: print(line, flush=True)))
+
+    def ready(line: str) -> None:
+        be_prompt(realtime=settings.midi.realtime and (settings.midi.is_on or settings.link.enabled))
+        print(line, flush=True)
+
+    asyncio.run(Daemon(settings).run(ready=ready))
 
 
 @app.command()

@@ -75,6 +75,10 @@ class DawDesk:
             case _:
                 assert_never(command)
 
+    def set_run(self, run: str) -> None:
+        """Another run begins: a script that greets is told so, and tells its session anew."""
+        self._run = run
+
     def close(self) -> None:
         """Offer nothing more."""
         if self._timer:

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Final, Generic, TypeVar
 
-from bridge.engine_client import EngineRunner, TakeAudio
+from bridge.engine_client import EngineRunner, TakeAudio, TakePart
 from bridge.errors import Cancelled, QueueFull, RequestError, SidemanError
 from bridge.requests import GenerationRequest, TakeScored
 from bridge.shared_runs import MOST_TAKES, as_own, joined, may_share, owner_of
@@ -95,7 +95,7 @@ class JobFailed:
 
 JobEvent = Accepted | Progress | Done | WasCancelled | Superseded | JobFailed
 Notify = Callable[[Job[OwnerT], JobEvent], None]
-Deliver = Callable[[Job[OwnerT], TakeAudio | TakeScored], Awaitable[None]]
+Deliver = Callable[[Job[OwnerT], TakeAudio | TakeScored | TakePart], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -240,7 +240,7 @@ class JobQueue(Generic[OwnerT]):
         return None
 
     async def _hand_over(
-        self, jobs: list[Job[OwnerT]], requests: list[GenerationRequest], take: TakeAudio | TakeScored
+        self, jobs: list[Job[OwnerT]], requests: list[GenerationRequest], take: TakeAudio | TakeScored | TakePart
     ) -> None:
         """Deliver a take to the job that it is of, unless that one was cancelled."""
         number = take.facts.take if isinstance(take, TakeAudio) else take.take
@@ -250,6 +250,8 @@ class JobQueue(Generic[OwnerT]):
             return
         if isinstance(take, TakeScored):
             await self.deliver(job, as_own(take, job.request, own))
+        elif isinstance(take, TakePart):
+            await self.deliver(job, replace(take, take=own))
         else:
             await self.deliver(job, replace(take, facts=as_own(take.facts, job.request, own)))
             job.clips += not take.facts.draft

@@ -39,6 +39,8 @@ from bridge.requests import (
     line_of,
 )
 from bridge.shared_audio import write_shared
+from bridge.window_sender import WindowSender
+from models.generator import WindowedGenerator
 from models.presets import PRECISIONS, GraphsName
 
 NICENESS: Final = 10
@@ -110,13 +112,16 @@ class Worker:
             self._send(self._run(run))
 
     def _run(self, run: Run) -> Finished | Stopped | Failed:
-        request = run.request
+        request, windowed = run.request, None
         try:
             engine = self._engine_for(request)
             told = _throttled(lambda share: self._send(Progressed(id=request.id, share=share)))
             if request.drafts:
                 self._deliver_drafts(engine, run, lambda share: told(DRAFT_SHARE * share))
             begins = DRAFT_SHARE if request.drafts else 0.0
+            if isinstance(engine, WindowedGenerator) and not request.best:
+                windowed = engine
+                engine.listen(WindowSender(run, self._send).hear)
             takes = make_takes(
                 engine,
                 request,
@@ -138,6 +143,9 @@ class Worker:
             return Failed(
                 id=request.id, code="engine_failed", message="The engine ran out of memory: ask for fewer bars."
             )
+        finally:
+            if windowed:
+                windowed.listen(None)
         return Finished(id=request.id)
 
     def _deliver(self, run: Run, facts: TakeMade, made: Made) -> None:

@@ -25,8 +25,9 @@
     ├── LinkUnavailable                                         link_unavailable
     ├── StartError                                              cannot_start
     ├── ClipError                                               clip
-    │   └── DiskError                                           disk
-    ├── RequestError                                            bad_request
+    │   ├── DiskError                                           disk
+    │   └── ClipGone                    bridge/relay_fetch.py   clip
+    ├── RequestError                    bridge/errors.py        bad_request
     │   ├── NothingToPlay                                       nothing_to_play
     │   ├── ClipTooLong                                         too_long
     │   ├── QueueFull                                           queue_full
@@ -48,6 +49,7 @@
     │   ├── TooLong                                             too_long
     │   ├── TooManyElements                                     too_many
     │   └── NotAllowed                                          not_allowed
+    ├── RelayRefused                    bridge/relay_link.py    not_allowed
     └── NoAnswer                        bridge/osc_client.py    no_answer
 
 ``code`` is the second argument of ``/sideman/error``; the message is its third.

@@ -428,7 +428,8 @@ NOTICE_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "time_source": "Who tells tempo and position, and who else would.",
         "clock_lost": "The MIDI clock that leads has fallen silent, or is there again.",
         "midi_port": "A MIDI port was opened, is missing or has vanished, or messages were dropped.",
-        "late": "No clip can be ready for a bar, and a later one is taken; or one was ready after its bar had begun.",
+        "late": "No clip can be ready for a bar, and a later one is taken; or one was ready after its bar had begun. "
+        "Or a take is listened to faster than it is made.",
         "engine": "The engine made the clip in another way than planned, such as in single precision.",
         "mastering": "The clip could not be made as loud as it should be.",
         "library": "The library of takes cannot be used, or was not for a while; takes are made and kept without it.",

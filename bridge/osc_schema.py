@@ -19,6 +19,7 @@ from bridge.osc_arguments import MAX_BEAT, Argument, Real, Text, Whole
 from bridge.osc_commands import (
     AgainTake,
     AskState,
+    ClipPlaced,
     Command,
     ContinueClip,
     Foreign,
@@ -75,6 +76,7 @@ __all__ = [
     "AgainTake",
     "AskState",
     "CancelledReply",
+    "ClipPlaced",
     "ClipReply",
     "Command",
     "CommandRow",
@@ -122,6 +124,7 @@ MAX_CHART_CHARACTERS: Final = 60_000
 MAX_PADS_CHARACTERS: Final = 16384
 MAX_TARGET_CHARACTERS: Final = 256
 MAX_CLIP_CHARACTERS: Final = 160
+MAX_TOKEN_CHARACTERS: Final = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +171,11 @@ _HOST: Final = Text(
 )
 _PORT: Final = Whole(name="port", meaning="UDP port to send to", low=1, high=65535)
 _ADDRESS_FORMS: Final = ((), (_PORT,), (_HOST, _PORT))
+_TOKEN_FORM: Final = (
+    Text(name="host", meaning="where to send; empty for the sender's own", longest=MAX_NAME_CHARACTERS),
+    Whole(name="port", meaning="UDP port to send to; 0 for the sender's own", low=0, high=65535),
+    Text(name="token", meaning="what another machine has to show", longest=MAX_TOKEN_CHARACTERS),
+)
 _CHART_LENGTH: Final = Real(
     name="length", meaning="length of the chart; 0 for as long as its notes", unit="beats", low=0, high=1e6
 )
@@ -212,10 +220,11 @@ _ROWS: Final = (
     ),
     CommandRow(
         address="/sideman/subscribe",
-        forms=_ADDRESS_FORMS,
+        forms=(*_ADDRESS_FORMS, _TOKEN_FORM),
         build=make.subscribe,
         meaning="Send every broadcast to this client too: to the sender, to another port of its host, or to another "
-        "host that the configuration allows. Answers `/sideman/subscribed`.",
+        "host that the configuration allows. Answers `/sideman/subscribed`. A client on another machine than the "
+        "daemon's is not heard before it has subscribed with the daemon's token.",
         example=(9001,),
     ),
     CommandRow(
@@ -685,6 +694,20 @@ _ROWS: Final = (
         build=lambda offer, why: make.PlaceFailed(offer=offer, why=why),
         meaning="The script's answer to `/sideman/place`: the clip cannot be placed. It is not offered again.",
         example=(1, "The track Sideman is frozen: unfreeze it."),
+    ),
+    CommandRow(
+        address="/sideman/clip/placed",
+        forms=(
+            (
+                _ID,
+                Whole(name="take", meaning="the take", low=0, high=MAX_TAKES - 1),
+                Text(name="where", meaning="where the clip is now, in words", longest=MAX_PATH_CHARACTERS),
+            ),
+        ),
+        build=lambda clip_id, take, where: ClipPlaced(id=clip_id, take=take, where=where),
+        meaning="A relay has placed a clip of this daemon in the DAW on its machine. Told to everybody as "
+        "`/sideman/placed`.",
+        example=("verse-1", 0, "track Sideman, slot 1"),
     ),
     CommandRow(
         address="/sideman/state",

@@ -13,8 +13,9 @@ from bridge import osc_schema as osc
 from bridge.clip_facts import loop_tags, receipt_for, take_notices
 from bridge.clips import Clip, ClipFolder
 from bridge.engine import Job
-from bridge.engine_client import TakeAudio
+from bridge.engine_client import TakeAudio, TakePart
 from bridge.errors import HostError, RequestError, SidemanError
+from bridge.live_takes import LiveTakes
 from bridge.notices import Chart, Notice
 from bridge.osc_server import Client
 from bridge.requests import TakeScored
@@ -52,6 +53,7 @@ class Takes:
         host: Host | None,
         *,
         broadcast: Broadcast,
+        live: LiveTakes,
         sound_source: Callable[[str], Path | None],
         sounds_sha256: Callable[[str], str | None],
         now: Callable[[], datetime],
@@ -62,27 +64,37 @@ class Takes:
 
         ``sound_source`` names what an engine's notes are played with, ``sounds_sha256`` its checksum. ``note`` is told
         of clips whose receipts are new or have changed, ``note_placed`` of those that the DAW took, and where.
+        ``live`` lets takes be heard while they are made.
         """
         self.folder = folder
         self._host = host
         self._broadcast = broadcast
         self._sound_source, self._sounds_sha256 = sound_source, sounds_sha256
         self._note, self._note_placed = note, note_placed
+        self._live = live
         self._now = now
         self._made: dict[tuple[str, int], Path] = {}
         self._drafts: dict[tuple[str, int], Path] = {}
         """Those that nothing has replaced yet."""
 
-    async def deliver(self, job: Job[Order], take: TakeAudio | TakeScored) -> None:
-        """Write one take and place it, or note its score. Raises ``DiskError`` for a take that cannot be written."""
+    async def deliver(self, job: Job[Order], take: TakeAudio | TakeScored | TakePart) -> None:
+        """Write one take and place it, note its score, or let a part of it be heard.
+
+        Raises ``DiskError`` for a take that cannot be written.
+        """
         if isinstance(take, TakeScored):
             await self._score(job, take)
+            return
+        if isinstance(take, TakePart):
+            self._live.add(job.request.id, take.take, take.start, take.samples)
             return
         draft = None if take.facts.draft else self._drafts.pop((job.request.id, take.facts.take), None)
         clip = await asyncio.to_thread(self._write, job, take, draft)
         self._made[clip.request_id, clip.take] = clip.path
         if take.facts.draft:
             self._drafts[clip.request_id, clip.take] = clip.path
+        else:
+            self._live.finish(clip.request_id, clip.take, clip.path)
         while len(self._made) > MAX_CLIPS_KNOWN:
             del self._made[next(iter(self._made))]
         while len(self._drafts) > MAX_CLIPS_KNOWN:
@@ -123,6 +135,14 @@ class Takes:
         receipt = self.folder.keep(path)
         self._broadcast(osc.KeptReply(id=receipt.request_id, take=receipt.take, path=str(path)), client)
         self._note(path)
+
+    def placed(self, request_id: str, take: int, where: str, client: Client) -> None:
+        """Somebody else has placed a take. Raises ``RequestError`` where there is none."""
+        path = self._made.get((request_id, take))
+        if path is None:
+            raise RequestError(f"There is no take {take} of a clip {request_id} of this daemon that could be placed.")
+        self._note_placed(path, where)
+        self._broadcast(osc.PlacedReply(id=request_id, take=take, where=where), client)
 
     async def _score(self, job: Job[Order], scored: TakeScored) -> None:
         path = self._made.get((scored.id, scored.take))

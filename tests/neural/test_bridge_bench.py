@@ -99,7 +99,7 @@ def test_the_command_prints_a_table_and_writes_the_figures(tmp_path: Path, monke
         for model in ("jasco-quick", "magnet-quick")
         for options in ((), ("--memory",))
     ]
-    assert "4.00" in ran.output and "50 %" in ran.output and "2.00 GB" in ran.output
+    assert "4.00" in ran.output and "100 %" in ran.output and "2.00 GB" in ran.output
     assert len(Report.model_validate_json(figures.read_text()).rows) == 2
     assert picture.read_bytes().startswith(b"\x89PNG")
 
@@ -125,6 +125,14 @@ def test_the_page_is_made_of_the_figures() -> None:
     assert with_section(page, report) == page, "run python -m bridge.bench_docs"
     assert report.machine in page
     assert not report.quick, "the page tells of released shapes"
+
+
+def test_figures_of_other_cases_of_the_same_machine_stay() -> None:
+    other = FOUND.model_copy(update={"case": CASE.model_copy(update={"dtype": "int8"})})
+    again = FOUND.model_copy(update={"median_s": 1.0})
+    assert report_of(again).with_rows_of(report_of(FOUND, other)).rows == (other, again)
+    elsewhere = report_of(other).model_copy(update={"processor": "Another"})
+    assert report_of(again).with_rows_of(elsewhere).rows == (again,)
 
 
 def test_a_section_replaces_the_one_before_and_nothing_else() -> None:
