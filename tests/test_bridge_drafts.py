@@ -20,6 +20,7 @@ from bridge.drafts import draft_request, drafts_of
 from bridge.engine import Done, Job, JobEvent, JobQueue
 from bridge.engine_client import EngineClient, TakeAudio
 from bridge.jasco_plan import JascoSettings
+from bridge.live_takes import LiveTakes
 from bridge.neural_config import DRAFT_FIRST, BadSetting, drafts_first, require_setting
 from bridge.receipt_schema import receipt_from_json
 from bridge.requests import TakeScored
@@ -119,10 +120,16 @@ def test_a_draft_is_written_placed_and_replaced_where_it_lies(tmp_path: Path) ->
         client = EngineClient((sys.executable, "-c", DRAFTING + DRAFTS_FIRST), stall_s=20.0)
         await host.start()
         takes = Takes(
-            folder, host, broadcast=lambda reply, client: told.append(reply), sound_source=lambda name: None,
-            sounds_sha256=lambda name: None, note=lambda path: None, note_placed=lambda path, where: None,
+            folder,
+            host,
+            broadcast=lambda reply, client: told.append(reply),
+            sound_source=lambda name: None,
+            sounds_sha256=lambda name: None,
+            live=LiveTakes(late=lambda name, take, at_s: None, clock=lambda: 0.0),
+            note=lambda path: None,
+            note_placed=lambda path, where: None,
             now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
-        )  # fmt: skip
+        )
         ended = asyncio.Event()
 
         def notify(job: Job[Order], event: JobEvent) -> None:
