@@ -5,6 +5,8 @@ import { defineConfig } from "vite";
 export default defineConfig({
   base: "./",
   plugins: [preact()],
-  build: { outDir: "../data/panel", emptyOutDir: true, target: "es2022", sourcemap: false, assetsInlineLimit: 0 },
+  build: { outDir: "../data/panel", emptyOutDir: true, target: "es2022", sourcemap: false, assetsInlineLimit: 0,
+    rollupOptions: { output: { entryFileNames: "assets/panel.js", assetFileNames: "assets/panel[extname]" } },
+  },
   test: { environment: "node", include: ["test/**/*.test.ts"] },
 } as Parameters<typeof defineConfig>[0]);
