@@ -15,7 +15,7 @@ function onDragStart(event: DragEvent, take: Take): void {
 function State({ take }: { take: Take }) {
   return (
     <span class="marks">
-      {take.score !== null && <b class="score" title="How near it comes to its chart">{Math.round(take.score * 100)}</b>}
+      {take.total_score !== null && <b class="score" title="How near it comes to its chart">{Math.round(take.total_score * 100)}</b>}
       {take.kept && <i class="kept">kept</i>}
       {take.placed && <i title={take.placed}>placed</i>}
       {take.stale && <i class="stale" title="The chart has changed since: A makes it again">stale</i>}

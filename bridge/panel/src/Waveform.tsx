@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import WaveSurfer from "wavesurfer.js";
-import type { Take } from "./api";
+import type { Peaks, Take } from "./api";
 import { beatsOf, readMeter } from "./session";
 import { daemon, tellError } from "./store";
 
@@ -11,6 +11,12 @@ export function barLines(take: Take): number[] {
   const bar_s = (beatsOf(readMeter(take.meter)) * 60) / take.tempo;
   const even = Math.abs(bar_s * take.bars - take.seconds) < 0.01 * take.seconds;
   return Array.from({ length: take.bars - 1 }, (_, bar) => (even ? (bar + 1) / take.bars : NaN)).filter(Number.isFinite);
+}
+
+/** How far the wave goes from the middle in each stretch, in any channel. */
+export function loudest({ channels }: Peaks): number[] {
+  const [first] = channels;
+  return (first?.max ?? []).map((_, at) => Math.max(...channels.flatMap(({ min, max }) => [-(min[at] ?? 0), max[at] ?? 0])));
 }
 
 /** The waveform over the bar grid, drawn by wavesurfer.js once it comes into view. */
@@ -28,10 +34,10 @@ export function Waveform({ take, at }: { take: Take; at: number | null }) {
   useEffect(() => {
     if (!seen || !box.current) return undefined;
     let gone = false;
-    daemon.get<{ peaks: number[] }>(`api/clips/${encodeURIComponent(take.id)}/peaks?width=${WIDTH}`).then(({ peaks }) => {
+    daemon.get<Peaks>(`api/clips/${encodeURIComponent(take.id)}/peaks?width=${WIDTH}`).then((peaks) => {
       if (gone || !box.current) return;
       surfer.current = WaveSurfer.create({
-        container: box.current, height: 44, peaks: [peaks], duration: take.seconds, interact: false,
+        container: box.current, height: 44, peaks: [loudest(peaks)], duration: take.seconds, interact: false,
         waveColor: "#5f7f9e", progressColor: "#9fd0ff", cursorColor: "#ffd166", cursorWidth: 2,
       });
     }, tellError);

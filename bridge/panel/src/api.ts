@@ -18,14 +18,20 @@ export interface Take {
   tempo: number;
   meter: string;
   key: string | null;
+  start: number;
   engine: string;
   prompt: string;
   created_at: string;
-  score: number | null;
+  total_score: number | null;
   kept: boolean;
-  rejected: boolean;
-  placed: string | null;
-  stale: boolean;
+  rejected?: boolean;
+  placed?: string | null;
+  stale?: boolean;
+}
+
+/** A clip's waveform: the lowest and highest sample of each of some stretches, channel by channel. */
+export interface Peaks {
+  channels: { min: number[]; max: number[] }[];
 }
 
 /** The words that may be chosen: from the daemon's own tables. */

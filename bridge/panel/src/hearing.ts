@@ -44,7 +44,7 @@ function begin(audio: AudioContext, buffer: AudioBuffer, take: Take): void {
   const place = counted(now, at);
   const to_bar = beatsOf(place.meter) - (((place.beat - 1 + place.share) * 4) / place.meter.denominator);
   const { wait_s, offset_s } = entry({
-    playing: now.transport.playing, beats_to_bar: to_bar, bar_at: at + to_bar, from: now.from,
+    playing: now.transport.playing, beats_to_bar: to_bar, bar_at: at + to_bar, from: take.start,
     tempo: now.transport.tempo, length_s: take.seconds,
   });
   const source = new AudioBufferSourceNode(audio, { buffer, loop: true, loopStart: 0, loopEnd: take.seconds });

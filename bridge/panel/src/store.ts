@@ -84,7 +84,7 @@ function refreshSoon(): void {
 
 export async function refreshTakes(): Promise<void> {
   try {
-    const found = await daemon.get<{ clips: Take[] }>("api/clips");
+    const found = await daemon.get<{ clips: Take[] }>("api/clips?limit=100");
     takes.value = found.clips;
     if (!found.clips.some(({ id }) => id === chosen.value)) chosen.value = found.clips[0]?.id ?? null;
   } catch (error) {
