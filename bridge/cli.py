@@ -59,6 +59,14 @@ def _address(text: str | None) -> tuple[str | None, int | None]:
         raise typer.BadParameter(str(error)) from None
 
 
+def _http(text: str | None) -> dict[str, object]:
+    """The settings of HTTP that ``--http`` stands for."""
+    if text is not None and text.lower() == "off":
+        return {"enabled": False}
+    host, port = _address(text)
+    return {"host": host, "port": port}
+
+
 def _configured(
     path: Path | None,
     options: dict[str, dict[str, object]],
@@ -105,6 +113,12 @@ def _given_audio(continued: Path | None, infill: Path | None, beats: str | None)
 @app.command()
 def serve(
     osc: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 picks one.")] = None,
+    http: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where to serve HTTP and WebSocket, or off.")
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The token that clients show; made where there is none.")
+    ] = None,
     clips: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for clips and receipts.")] = None,
     engine: Annotated[str | None, typer.Option(metavar="NAME", help="Engine that a session begins with.")] = None,
     soundfont: Annotated[Path | None, typer.Option(metavar="FILE", help="Soundfont of the sketch engine.")] = None,
@@ -128,6 +142,7 @@ def serve(
     logging.basicConfig(level=logging.DEBUG if verbose else logging.ERROR, format="%(name)s: %(message)s")
     options: dict[str, dict[str, object]] = {
         "osc": {"host": listen_host, "port": port},
+        "http": {**_http(http), "token_file": token_file},
         "clips": {"folder": clips},
         "engine": {"name": engine, "soundfont": soundfont, "device": device},
         "host": {"name": host},

@@ -23,6 +23,7 @@ from typing import Final
 from bridge import engine as jobs
 from bridge import osc_schema as osc
 from bridge.audio_paths import allowed_audio
+from bridge.clip_shelf import FolderShelf
 from bridge.clips import ClipFolder
 from bridge.conditioning import SEEDS, plan
 from bridge.config import Config
@@ -32,6 +33,9 @@ from bridge.engine_client import EngineClient, engine_command
 from bridge.engine_parts import model_folders, model_settings, require_parts, sound_source
 from bridge.errors import EngineCrashed, RequestError, SidemanError
 from bridge.hosts import mailbox_folder, require_host
+from bridge.http_config import required_token
+from bridge.http_events import HOST as WEB
+from bridge.http_service import HttpService
 from bridge.link import AbletonLink, LinkPeer
 from bridge.live import LiveMidi
 from bridge.machine import Machine
@@ -53,7 +57,7 @@ from bridge.osc_server import Client, OscServer
 from bridge.played_charts import charted
 from bridge.session import Cancel, Effect, Generate, SessionState, reduce
 from bridge.shared_audio import sweep_leftovers
-from bridge.state_view import shortened, state_view
+from bridge.state_view import Json, shortened, state_view
 from bridge.takes import Order, Takes, notice_reply
 from bridge.trigger_clock import TriggerClock
 from midi import events as ev
@@ -144,9 +148,24 @@ class Daemon:
             codecs=codec_folder(config.engine.models),
             device=engine.device,
         )
+        allowed = frozenset(config.osc.allow_hosts)
+        token = required_token(config.http, osc_host=config.osc.host, osc_allows_hosts=bool(allowed))
         self.server = OscServer(
-            handler=self.handle, version=self._version, allowed_hosts=frozenset(config.osc.allow_hosts)
+            handler=self.handle,
+            version=self._version,
+            allowed_hosts=allowed,
+            token=token,
         )
+        self.http = HttpService(
+            config.http,
+            token=token,
+            take=self.server.take,
+            session=self.session_view,
+            shelf=FolderShelf(self.folder.path),
+            version=self._version,
+            started=self._started,
+        )
+        self.server.add_listener(WEB, self.http.hub)
         self.engine = EngineClient(command, stall_s=engine.stall_s)
         self.host: Host | None = require_host(config.host.name).make(config.host)
         self.takes = Takes(
@@ -195,7 +214,7 @@ class Daemon:
         )
 
     async def run(self, ready: Callable[[str], None], stop: asyncio.Event | None = None) -> None:
-        """Serve until ``stop`` is set, or a signal comes. ``ready`` is told the address in use.
+        """Serve until ``stop`` is set, or a signal comes. ``ready`` is told the addresses in use, OSC's first.
 
         Raises ``SidemanError`` when a part cannot start.
         """
@@ -215,6 +234,8 @@ class Daemon:
             if self.mailbox:
                 stack.callback(self.mailbox.close)
                 self.mailbox.start()
+            stack.push_async_callback(self.http.close)
+            http_line = await self.http.start()
             self.queue.start()
             stack.push_async_callback(self.queue.close)
             stack.callback(self.server.stop_hearing)
@@ -228,6 +249,8 @@ class Daemon:
             stack.push_async_callback(_ended, warming)
             host, port = self.server.address
             ready(f"osc udp://[{host}]:{port}" if ":" in host else f"osc udp://{host}:{port}")
+            if http_line:
+                ready(http_line)
             await _first_of(stop, warming)
 
     # In
@@ -343,6 +366,7 @@ class Daemon:
     def _apply(self, event: SessionEvent, client: Client | None) -> None:
         self.state, effects = reduce(self.state, event, Seconds(self._monotonic()))
         self.triggers.changed()
+        self.http.hub.session_changed()
         for effect in effects:
             self._carry_out(effect, client)
 
@@ -381,7 +405,8 @@ class Daemon:
         self._count += 1
         return f"{self._now():%Y%m%d-%H%M%S}-{self._count}"
 
-    def _state_json(self) -> str:
+    def session_view(self) -> Json:
+        """The session, its jobs and the daemon as they are now, as JSON values."""
         view = state_view(self.state, Seconds(self._monotonic()))
         running = self.queue.running
         view["jobs"] = {
@@ -392,6 +417,11 @@ class Daemon:
         view["clips_folder"] = str(self.folder.path)
         view["version"] = self._version
         view["started"] = self._started
+        view["http"] = self.http.url
+        return view
+
+    def _state_json(self) -> str:
+        view = self.session_view()
         text = json.dumps(view, ensure_ascii=False)
         if len(text.encode()) > MAX_STATE_BYTES:
             text = json.dumps(shortened(view), ensure_ascii=False)
@@ -404,6 +434,8 @@ class Daemon:
         self.triggers.heard(job, event)
         for reply in _replies(job, event):
             self.server.broadcast(reply, job.owner.client)
+        if not isinstance(event, jobs.Progress):
+            self.http.hub.session_changed()
         if isinstance(event, jobs.Accepted):
             for notice in job.owner.notices:
                 self.takes.notice(job, notice)

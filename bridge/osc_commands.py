@@ -5,7 +5,7 @@ A command is an event of the session (``midi/events.py``) or one of the values h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, get_args
 
 from bridge.osc_arguments import Value
@@ -28,10 +28,14 @@ class Ping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscribe:
-    """Send broadcasts to this address too; None is the sender's own host or port."""
+    """Send broadcasts to this address too; None is the sender's own host or port.
+
+    ``token`` is what a sender on another machine shows to be heard at all.
+    """
 
     host: str | None = None
     port: int | None = None
+    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +193,10 @@ class Foreign:
 
 
 def subscribe(*place: str | int) -> Subscribe:
-    """Subscribe the sender, a port of its host, or a host and port."""
+    """Subscribe the sender, a port of its host, or a host and port; with a token, empty and 0 are the sender's own."""
+    if len(place) == 3:
+        named, numbered, token = place
+        return Subscribe(host=str(named) or None, port=int(numbered) or None, token=str(token))
     host, port = _place(*place)
     return Subscribe(host=host, port=port)
 
@@ -201,7 +208,7 @@ def unsubscribe(*place: str | int) -> Unsubscribe:
 
 
 def _place(*place: str | int) -> tuple[str | None, int | None]:
-    host = next((part for part in place if isinstance(part, str)), None)
+    host: str | None = next((part for part in place if isinstance(part, str)), None)
     port = next((part for part in place if isinstance(part, int)), None)
     return host, port
 

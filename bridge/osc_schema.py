@@ -112,6 +112,7 @@ MAX_VALUE_CHARACTERS: Final = 1024
 MAX_CHART_CHARACTERS: Final = 60_000
 MAX_PADS_CHARACTERS: Final = 16384
 MAX_TARGET_CHARACTERS: Final = 256
+MAX_TOKEN_CHARACTERS: Final = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +159,11 @@ _HOST: Final = Text(
 )
 _PORT: Final = Whole(name="port", meaning="UDP port to send to", low=1, high=65535)
 _ADDRESS_FORMS: Final = ((), (_PORT,), (_HOST, _PORT))
+_TOKEN_FORM: Final = (
+    Text(name="host", meaning="where to send; empty for the sender's own", longest=MAX_NAME_CHARACTERS),
+    Whole(name="port", meaning="UDP port to send to; 0 for the sender's own", low=0, high=65535),
+    Text(name="token", meaning="what another machine has to show", longest=MAX_TOKEN_CHARACTERS),
+)
 _CHART_LENGTH: Final = Real(
     name="length", meaning="length of the chart; 0 for as long as its notes", unit="beats", low=0, high=1e6
 )
@@ -197,10 +203,11 @@ _ROWS: Final = (
     ),
     CommandRow(
         address="/sideman/subscribe",
-        forms=_ADDRESS_FORMS,
+        forms=(*_ADDRESS_FORMS, _TOKEN_FORM),
         build=make.subscribe,
         meaning="Send every broadcast to this client too: to the sender, to another port of its host, or to another "
-        "host that the configuration allows. Answers `/sideman/subscribed`.",
+        "host that the configuration allows. Answers `/sideman/subscribed`. A client on another machine than the "
+        "daemon's is not heard before it has subscribed with the daemon's token.",
         example=(9001,),
     ),
     CommandRow(
