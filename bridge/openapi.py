@@ -48,7 +48,7 @@ def document(version: str) -> Json:
         "paths": {
             "/api/health": _get("Is the daemon there?", "Health"),
             "/api/session": _get("The session, as `/sideman/state` has it, never shortened.", "Session"),
-            "/api/commands": _get("The tables of commands and replies.", "Tables"),
+            "/api/commands": _get("The tables of commands and replies, and the words that arguments are chosen from.", "Tables"),
             "/api/openapi.json": _get("This document.", "Document"),
             "/api/command": {"post": _command_operation("Any command, or a list of them.", _any_command())},
             **{_path(row): {"post": _row_operation(row)} for row in COMMANDS.values()},
@@ -188,7 +188,7 @@ def _schemas() -> Json:
         "Health": _object(version={"type": "string"}, started={"type": "string"}),
         "Session": {"type": "object"},
         "Document": {"type": "object"},
-        "Tables": _object(commands={"type": "array"}, replies={"type": "array"}),
+        "Tables": _object(words={"type": "object"}, commands={"type": "array"}, replies={"type": "array"}),
         "Command": {
             "type": "object",
             "properties": {

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { type ChordCell, chordCells, withBar } from "./chart";
 import { barsOf, counted, type Session } from "./session";
-import { position, say, session } from "./store";
+import { position, say, sayAll, session } from "./store";
 
 /** More bars than the clip's are shown where the chart is longer, up to this many. */
 const MOST_BARS = 64;
@@ -18,8 +18,7 @@ function send(cells: ChordCell[], index: number, text: string): void {
     say("/sideman/chords", cells.map((cell, place) => (place === index ? text.trim() : cell.text) || "%").join(" | "));
     return;
   }
-  say("/sideman/chords/clear");
-  for (const { chord, beat } of changes) say("/sideman/chord", chord, beat);
+  sayAll([["/sideman/chords/clear"], ...changes.map(({ chord, beat }): [string, string, number] => ["/sideman/chord", chord, beat])]);
 }
 
 function Cell(props: { cells: ChordCell[]; index: number; here: boolean }) {

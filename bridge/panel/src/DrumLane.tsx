@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { signAt, toggled, writtenOut } from "./chart";
 import { barsOf, counted, stepsOf, type Session } from "./session";
-import { position, say, session, vocabulary } from "./store";
+import { position, say, sayAll, session, vocabulary } from "./store";
 
 /** Rows that are shown before anything was written. */
 const USUAL = ["kick", "snare", "closed_hat"];
@@ -59,7 +59,7 @@ export function DrumLane() {
           ))}
           {bars < LONGEST_PATTERN && (
             <button class="quiet" title="A bar more" onClick={() => {
-              for (const [voice, text] of Object.entries(now.drums)) say("/sideman/drums", voice, writtenOut(text, (bars + 1) * steps));
+              sayAll(Object.entries(now.drums).map(([voice, text]) => ["/sideman/drums", voice, writtenOut(text, (bars + 1) * steps)]));
               setBar(bars);
             }}>+</button>
           )}

@@ -99,8 +99,17 @@ export class Daemon {
 
   /** Say a command; false where there is no connection, so that nothing is taken to be said. */
   say(address: string, ...args: Argument[]): boolean {
+    return this.#send({ address, arguments: args });
+  }
+
+  /** Say commands that count as a whole. */
+  sayAll(commands: [address: string, ...args: Argument[]][]): boolean {
+    return this.#send(commands.map(([address, ...args]) => ({ address, arguments: args })));
+  }
+
+  #send(value: object): boolean {
     if (this.#socket?.readyState !== WebSocket.OPEN) return false;
-    this.#socket.send(JSON.stringify({ address, arguments: args }));
+    this.#socket.send(JSON.stringify(value));
     return true;
   }
 

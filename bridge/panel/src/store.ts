@@ -3,6 +3,7 @@ import { type Argument, Daemon, type Said, type Take, tokenOf, type Vocabulary }
 import { positionNow, type Session } from "./session";
 
 const MOST_LINES = 50;
+const NOT_THERE = "The daemon is not there: nothing was changed. It is looked for again.";
 /** While the song plays its position is asked for this often: ramps, and clocks that drift. */
 const RESYNC_MS = 1000;
 
@@ -33,7 +34,7 @@ export const daemon = new Daemon(document.baseURI, tokenOf(window.location), {
       return;
     }
     void refreshTakes();
-    void daemon.get<Vocabulary>("api/vocabulary").then((words) => (vocabulary.value = words), tellError);
+    void daemon.get<{ words: Vocabulary }>("api/commands").then(({ words }) => (vocabulary.value = words), tellError);
   },
 });
 
@@ -70,9 +71,14 @@ export function tellError(error: unknown): void {
   tell("error", error instanceof Error ? error.message : String(error));
 }
 
+/** Say several things that count as one: all of them are done, or none. */
+export function sayAll(commands: [address: string, ...args: Argument[]][]): void {
+  if (!daemon.sayAll(commands)) tell("error", NOT_THERE);
+}
+
 /** Say something to the daemon; where it is not there, the user is told and nothing is lost. */
 export function say(address: string, ...args: Argument[]): void {
-  if (!daemon.say(address, ...args)) tell("error", "The daemon is not there: nothing was changed. It is looked for again.");
+  if (!daemon.say(address, ...args)) tell("error", NOT_THERE);
 }
 
 let refreshing: ReturnType<typeof setTimeout> | undefined;
