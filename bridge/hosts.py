@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from bridge.abletonosc_host import AbletonOscHost
+from bridge.drivenbymoss_host import DrivenByMossHost
 from bridge.errors import HostError
+from bridge.folder_host import FolderHost
 from bridge.machine import Machine, reaper_resources
+from plugin_host import drivenbymoss
 from plugin_host.host import Host
 from plugin_host.offering import OfferingHost
 from plugin_host.virtual import VirtualHost
@@ -53,8 +56,16 @@ HOSTS: Final[dict[str, HostKind]] = {
         make=lambda _: OfferingHost("reaper", "REAPER", time.monotonic),
         mailbox=lambda machine: reaper_resources(machine) / "Sideman",
     ),
+    "folder": HostKind(make=lambda settings: _folder_host(settings.folder)),
+    "drivenbymoss": HostKind(make=lambda settings: DrivenByMossHost(settings.port or drivenbymoss.PORT)),
 }
 """Name -> the host; ``none`` leaves clips where they were written."""
+
+
+def _folder_host(folder: Path | None) -> FolderHost:
+    if folder is None:
+        raise HostError("The host folder needs a folder: say --set host.folder=DIR.")
+    return FolderHost(folder)
 
 
 def require_host(name: str) -> HostKind:

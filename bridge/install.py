@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from bridge.errors import SidemanError
-from bridge.machine import Machine
+from bridge.machine import Machine, max_folder
 
 MANIFEST: Final = ".sideman-installed.json"
 """In the folder that was installed to: the files that are ours, and the SHA-256 that each was written with."""
@@ -67,6 +67,22 @@ SCRIPTS: Final[Mapping[str, Script]] = {
         daemon_file="daemon.txt",
         then="Start Live anew, choose Sideman as a control surface in Settings, Link, Tempo & MIDI, and run: sideman "
         "serve --host ableton",
+    ),
+    "max": Script(
+        source="scripts/max/Sideman",
+        name="Sideman",
+        # Max has no version for Linux; under Wine its documents are the user's.
+        folders={system: lambda machine: max_folder(machine) / "Packages" for system in ("darwin", "win32", "linux")},
+        daemon_file="daemon.txt",
+        then="Start Max or Live anew, open patchers/Sideman.maxpat of this package in a Max MIDI Effect, save it as a "
+        "device, and run: sideman serve --host ableton",
+    ),
+    "touchosc": Script(
+        source="scripts/touchosc",
+        name="Sideman",
+        folders={system: lambda machine: machine.documents / "TouchOSC" for system in ("darwin", "win32", "linux")},
+        then="Open Sideman.tosc in TouchOSC, set its OSC connection 1 to this computer, send port 9130, receive port "
+        "9000, and press Connect",
     ),
 }
 """The DAWs that a script can be installed for, by the word that the command takes."""

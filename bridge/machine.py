@@ -32,3 +32,9 @@ class Machine:
 def reaper_resources(machine: Machine) -> Path:
     """REAPER's resource folder, as Options, Show REAPER resource path has it; a portable REAPER has its own."""
     return machine.settings / "REAPER"
+
+
+def max_folder(machine: Machine) -> Path:
+    """Max's folder in the user's documents: that of the newest version that is there, or of Max 9."""
+    versions = [machine.documents / f"Max {number}" for number in (9, 8)]
+    return next((folder for folder in versions if folder.is_dir()), versions[0])

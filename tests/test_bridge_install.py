@@ -49,6 +49,25 @@ def test_live_s_script_goes_where_live_looks(tmp_path: Path, system: str, folder
     assert {step.action for step in done.steps} == {"write"}
 
 
+@pytest.mark.parametrize("system", ["darwin", "win32", "linux"])
+@pytest.mark.parametrize(
+    ("there", "version"), [((), "Max 9"), (("Max 8",), "Max 8"), (("Max 8", "Max 9"), "Max 9")], ids=str
+)
+def test_max_s_package_goes_into_the_newest_max_that_is_there(
+    tmp_path: Path, system: str, there: tuple[str, ...], version: str
+) -> None:
+    here = machine(tmp_path, system)
+    for name in there:
+        (here.documents / name).mkdir(parents=True)
+    done = install("max", here, daemon=DAEMON)
+    assert done.folder == here.documents / version / "Packages" / "Sideman"
+    written = files(done.folder)
+    assert written["daemon.txt"] == b"127.0.0.1:9130\n"
+    source = SOURCE.parents[1] / "max" / "Sideman"
+    assert {name: written[name] for name in written if name not in {"daemon.txt", MANIFEST}} == files(source)
+    assert {"patchers/Sideman.maxpat", "patchers/sideman-node.js", "package-info.json"} <= set(written)
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 @pytest.mark.parametrize("system", ["darwin", "win32", "linux"])
 def test_the_manifest_names_every_file_and_what_is_installed_is_left_as_it_is(
