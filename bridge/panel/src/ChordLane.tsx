@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { type ChordCell, chordCells, withBar } from "./chart";
 import { barsOf, counted, type Session } from "./session";
-import { position, say, sayAll, session } from "./store";
+import { edit, position, say, session } from "./store";
 
 /** More bars than the clip's are shown where the chart is longer, up to this many. */
 const MOST_BARS = 64;
@@ -11,21 +11,24 @@ export function barsShown(now: Session): number {
   return Math.min(MOST_BARS, Math.max(now.bars, last));
 }
 
-/** Every change goes as it is, so that bars that were not touched keep theirs to the tick. */
+/** Every change goes as it is where a bar is not shared equally, so that bars that were not touched keep theirs to the tick. */
 function send(cells: ChordCell[], index: number, text: string): void {
   const changes = withBar(cells, index, text);
-  if (cells.every((cell, place) => place === index || cell.even)) {
-    say("/sideman/chords", cells.map((cell, place) => (place === index ? text.trim() : cell.text) || "%").join(" | "));
-    return;
-  }
-  sayAll([["/sideman/chords/clear"], ...changes.map(({ chord, beat }): [string, string, number] => ["/sideman/chord", chord, beat])]);
+  const even = cells.every((cell, place) => place === index || cell.even);
+  const bars = cells.map((cell, place) => (place === index ? text.trim() : cell.text) || "%");
+  const places: [string, string, number][] = changes.map(({ chord, beat }) => ["/sideman/chord", chord, beat]);
+  edit(
+    even && bars[0] !== "%" ? [["/sideman/chords", bars.join(" | ")]] : [["/sideman/chords/clear"], ...places],
+    { chords: null, chord_changes: changes },
+  );
 }
 
 function Cell(props: { cells: ChordCell[]; index: number; here: boolean }) {
   const cell = props.cells[props.index] as ChordCell;
-  const [draft, setDraft] = useState<string | null>(null);
+  // From the first look into the field its text is the writer's, whatever the daemon tells meanwhile.
+  const [draft, setDraft] = useState<{ text: string; was: string } | null>(null);
   const finish = (): void => {
-    if (draft !== null && draft.trim() !== cell.text) send(props.cells, props.index, draft);
+    if (draft && draft.text.trim() !== draft.was) send(props.cells, props.index, draft.text);
     setDraft(null);
   };
   return (
@@ -34,18 +37,21 @@ function Cell(props: { cells: ChordCell[]; index: number; here: boolean }) {
       <input
         id={`chord-${cell.bar.number}`}
         aria-label={`Chords of bar ${cell.bar.number}`}
-        value={draft ?? cell.text}
+        value={draft?.text ?? cell.text}
         placeholder="%"
         spellcheck={false}
         autocomplete="off"
         title={cell.even ? "" : "Its chords do not share the bar equally; written anew, they do"}
         class={cell.even ? "" : "uneven"}
-        onInput={(event) => setDraft(event.currentTarget.value)}
+        onFocus={(event) => {
+          setDraft({ text: cell.text, was: cell.text });
+          event.currentTarget.select();
+        }}
+        onInput={(event) => setDraft({ text: event.currentTarget.value, was: draft?.was ?? cell.text })}
         onBlur={finish}
         onKeyDown={(event) => {
           if (event.key === "Escape") setDraft(null);
           if (event.key !== "Enter") return;
-          finish();
           document.getElementById(`chord-${cell.bar.number + (event.shiftKey ? -1 : 1)}`)?.focus();
         }}
       />

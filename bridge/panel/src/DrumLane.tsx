@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { signAt, toggled, writtenOut } from "./chart";
 import { barsOf, counted, stepsOf, type Session } from "./session";
-import { position, say, sayAll, session, vocabulary } from "./store";
+import { edit, position, say, session, vocabulary } from "./store";
 
 /** Rows that are shown before anything was written. */
 const USUAL = ["kick", "snare", "closed_hat"];
@@ -46,8 +46,8 @@ export function DrumLane() {
   const beat_steps = 16 / meter.denominator;
   const rows = rowsOf(now, added);
   const change = (voice: string, step: number): void => {
-    const pattern = writtenOut(now.drums[voice] ?? "", bars * steps);
-    say("/sideman/drums", voice, toggled(pattern, shown * steps + step, steps));
+    const pattern = toggled(writtenOut(now.drums[voice] ?? "", bars * steps), shown * steps + step, steps);
+    edit([["/sideman/drums", voice, pattern]], { drums: { ...now.drums, [voice]: pattern } });
   };
   return (
     <div class="lane drums" role="grid" aria-label="Drums">
@@ -59,7 +59,8 @@ export function DrumLane() {
           ))}
           {bars < LONGEST_PATTERN && (
             <button class="quiet" title="A bar more" onClick={() => {
-              sayAll(Object.entries(now.drums).map(([voice, text]) => ["/sideman/drums", voice, writtenOut(text, (bars + 1) * steps)]));
+              const longer = Object.entries(now.drums).map(([voice, text]): [string, string] => [voice, writtenOut(text, (bars + 1) * steps)]);
+              edit(longer.map(([voice, text]) => ["/sideman/drums", voice, text]), { drums: Object.fromEntries(longer) });
               setBar(bars);
             }}>+</button>
           )}

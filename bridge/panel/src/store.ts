@@ -31,6 +31,7 @@ export const daemon = new Daemon(document.baseURI, tokenOf(window.location), {
     connected.value = yes;
     if (!yes) {
       jobs.value = new Map();
+      unanswered = 0;
       return;
     }
     void refreshTakes();
@@ -38,13 +39,23 @@ export const daemon = new Daemon(document.baseURI, tokenOf(window.location), {
   },
 });
 
+/** Edits of the chart that the daemon has not answered: until then what it tells of the chart may be older. */
+let unanswered = 0;
+
 function take_session(told: Session): void {
-  session.value = told;
+  const now = session.value;
+  session.value = now && unanswered ? { ...told, chords: now.chords, chord_changes: now.chord_changes, drums: now.drums } : told;
   heardAt.value = performance.now();
+}
+
+async function answered(): Promise<void> {
+  unanswered = Math.max(0, unanswered - 1);
+  if (!unanswered) await daemon.get<Session>("api/session").then(take_session, tellError);
 }
 
 function said({ address, arguments: told }: Said): void {
   const id = String(told["id"] ?? "");
+  if (address === "/sideman/pong") void answered();
   if (address === "/sideman/accepted") setJob(id, 0);
   if (address === "/sideman/progress") setJob(id, Number(told["share"]));
   if (ENDS.includes(address)) setJob(id, null);
@@ -71,9 +82,17 @@ export function tellError(error: unknown): void {
   tell("error", error instanceof Error ? error.message : String(error));
 }
 
-/** Say several things that count as one: all of them are done, or none. */
-export function sayAll(commands: [address: string, ...args: Argument[]][]): void {
-  if (!daemon.sayAll(commands)) tell("error", NOT_THERE);
+/**
+ * Change the chart by commands that count as one, and show it changed at once: who writes fast writes on what they see.
+ * The daemon answers a ping after them; then the chart is as it has it.
+ */
+export function edit(commands: [address: string, ...args: Argument[]][], changed: Partial<Session>): void {
+  if (!session.value || !daemon.sayAll(commands) || !daemon.say("/sideman/ping")) {
+    tell("error", NOT_THERE);
+    return;
+  }
+  unanswered++;
+  session.value = { ...session.value, ...changed };
 }
 
 /** Say something to the daemon; where it is not there, the user is told and nothing is lost. */
