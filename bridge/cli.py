@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bridge.cli_evaluate import evaluate
+from bridge.cli_library import library_app, replay
 from bridge.cli_models import models_app
 from bridge.cli_progress import progress
+from bridge.cli_relay import relay
 from bridge.errors import SidemanError
 
 if TYPE_CHECKING:
@@ -31,7 +33,10 @@ app = typer.Typer(
 
 
 app.add_typer(models_app, name="models")
+app.add_typer(library_app, name="library")
 app.command()(evaluate)
+app.command()(replay)
+app.command()(relay)
 
 
 def main() -> None:
@@ -138,6 +143,7 @@ def serve(
     import asyncio
 
     from bridge.daemon import Daemon
+    from bridge.promptness import be_prompt
 
     logging.basicConfig(level=logging.DEBUG if verbose else logging.ERROR, format="%(name)s: %(message)s")
     options: dict[str, dict[str, object]] = {
@@ -150,7 +156,12 @@ def serve(
         "link": {"enabled": link or None},
     }
     settings = _configured(config, options, set_, model=model, engine=engine)
-    asyncio.run(Daemon(settings).run(ready=lambda line: print(line, flush=True)))
+
+    def ready(line: str) -> None:
+        be_prompt(realtime=settings.midi.realtime and (settings.midi.is_on or settings.link.enabled))
+        print(line, flush=True)
+
+    asyncio.run(Daemon(settings).run(ready=ready))
 
 
 @app.command()
@@ -235,9 +246,12 @@ def render(
 
 @app.command()
 def install(
-    daw: Annotated[str, typer.Argument(metavar="DAW", help="ableton.")],
+    daw: Annotated[str, typer.Argument(metavar="DAW", help="ableton, reaper, ardour, max or touchosc.")],
     to: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The DAW's folder of scripts, where it is not the usual one.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="REAPER's resource folder, or another DAW's folder of scripts, where not the usual one."
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")] = False,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
@@ -312,14 +326,18 @@ def monitor(
 @app.command()
 def doctor(
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Say what is installed, reachable and missing, and what to do about each."""
     from bridge.config import load_config
     from bridge.doctor import examine
 
     findings = examine(load_config(config) if config else None)
-    for finding in findings:
-        print(finding.line)
+    if as_json:
+        print(json.dumps([finding.view for finding in findings], ensure_ascii=False, indent=2))
+    else:
+        for finding in findings:
+            print(finding.line)
     if any(finding.fatal for finding in findings):
         raise typer.Exit(1)
 

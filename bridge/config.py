@@ -20,6 +20,7 @@ from bridge.http_config import HttpConfig
 from bridge.midi_config import MidiConfig
 from bridge.model_store import default_store, find_model, kind_of
 from bridge.neural_config import JascoConfig, MagnetConfig, Section
+from bridge.retention import LibraryConfig
 from bridge.user_paths import expanded
 from midi.events import TriggerMode
 from models.card import read_card
@@ -109,6 +110,7 @@ class Config(Section):
     osc: OscConfig = OscConfig()
     http: HttpConfig = HttpConfig()
     clips: ClipsConfig = Field(default_factory=ClipsConfig)
+    library: LibraryConfig = LibraryConfig()
     engine: EngineConfig = Field(default_factory=EngineConfig)
     jasco: JascoConfig = JascoConfig()
     magnet: MagnetConfig = MagnetConfig()

@@ -14,7 +14,7 @@ from typing import Any, Final
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,10 +24,11 @@ from bridge.errors import SidemanError
 from bridge.http_events import Hub
 from bridge.http_guard import Guard, Rules, error_response
 from bridge.json_messages import MAX_JSON_BYTES, PREFIX, messages_of, named_message, read_json, reply_json, table_json
+from bridge.live_takes import LiveTakes
 from bridge.openapi import DEFAULT_PAGE, MAX_PAGE, document
 from bridge.osc_errors import MessageError, OutOfRange, TooLong
 from bridge.osc_replies import ErrorReply
-from bridge.osc_schema import COMMANDS
+from bridge.osc_schema import COMMANDS, MAX_TAKES
 from bridge.osc_wire import WireMessage
 from bridge.peaks import DEFAULT_WIDTH, MAX_WIDTH, KeptPeaks
 
@@ -58,6 +59,7 @@ class Sources:
 
     hub: Hub
     shelf: Shelf
+    live: LiveTakes
     session: Callable[[], dict[str, Any]]
     version: str
     started: str
@@ -79,6 +81,7 @@ def made_app(sources: Sources, rules: Rules, cut: Callable[[tuple[str, int]], No
         Route(clip, handlers.receipt),
         Route(f"{clip}/audio", handlers.audio),
         Route(f"{clip}/peaks", handlers.peaks),
+        Route("/api/requests/{id}/live", handlers.live),
         WebSocketRoute("/api/events", sources.hub.serve),
         _page(sources.panel),
     ]
@@ -164,6 +167,17 @@ class _Handlers:
         clip = await self._clip(request)
         found = await asyncio.to_thread(lambda: self._peaks.of(clip.path, width).view)
         return JSONResponse(found)
+
+    async def live(self, request: Request) -> Response:
+        request_id, take = request.path_params["id"], _whole(request, "take", 0, MAX_TAKES - 1, 0)
+        live = self._sources.live.get(request_id, take)
+        if live is None:
+            raise HTTPException(404, "There is no such take of a request of this daemon to listen to.")
+        headers = {"content-length": str(live.size)}
+        if request.method == "HEAD":
+            return Response(headers=headers, media_type="audio/wav")
+        stream = self._sources.live.stream(request_id, take)
+        return StreamingResponse(stream, headers=headers, media_type="audio/wav")
 
     async def _clip(self, request: Request) -> ShelvedClip:
         clip = await asyncio.to_thread(self._sources.shelf.get, request.path_params["id"])

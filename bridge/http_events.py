@@ -98,6 +98,8 @@ class Hub:
         self._asked: dict[Client, list[Reply]] = {}
         self._last = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._told: str | None = None
+        """The session as it was told last, while it is told to other clients."""
         self._closed = asyncio.Event()
 
     def __len__(self) -> int:
@@ -141,6 +143,7 @@ class Hub:
 
     def _tell_session(self) -> None:
         self._timer = None
+        self._told = None
         for outbox in self._outboxes.values():
             outbox.put_session()
 
@@ -170,6 +173,7 @@ class Hub:
             return
         client, outbox = self._new_client(), Outbox()
         self._outboxes[client.port // SPEAKERS] = outbox
+        self._told = None
         outbox.put_session()
         tasks = [
             asyncio.create_task(self._hear(websocket, client), name="websocket in"),
@@ -209,7 +213,8 @@ class Hub:
                     await websocket.send_text(self._session_text() if text is None else text)
 
     def _session_text(self) -> str:
-        return _text({"session": self._session()})
+        self._told = self._told or _text({"session": self._session()})
+        return self._told
 
     async def _part(self, websocket: WebSocket, outbox: Outbox) -> None:
         """Say why, if the client still listens; one that takes nothing is cut off."""

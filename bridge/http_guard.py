@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.datastructures import MutableHeaders, QueryParams
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -85,9 +85,11 @@ def host_name(header: str) -> str | None:
     return parts.hostname.rstrip(".") if is_bare and parts.hostname else None
 
 
-def judge_host(rules: Rules, header: str) -> Refusal | None:
-    """Whether the server is meant."""
-    name = host_name(header)
+def judge_host(rules: Rules, headers: Mapping[str, str]) -> Refusal | None:
+    """Whether the server is meant. Who sends the token in a header means it, by whatever name: no page can."""
+    if "authorization" in headers and rules.token and judge_token(rules, headers, query=None, cookie=None) is None:
+        return None
+    name = host_name(headers.get("host", ""))
     if name is None:
         return Refusal(status=400, code="malformed", message="The Host header names no host.")
     is_address = ANY_ADDRESS in rules.hosts and address_of(name) is not None
@@ -148,18 +150,17 @@ class Guard:
         connection = HTTPConnection(scope)
         answer = self._answer(connection, scope)
         if answer is None:
-            await self._pass_on(scope, receive, self._marked(connection.headers, send))
+            await self._pass_on(scope, receive, self._marked(connection, send))
             return
         if scope["type"] == "websocket":
             await receive()
-        await answer(scope, receive, self._marked(connection.headers, send))
+        await answer(scope, receive, self._marked(connection, send))
 
     def _answer(self, connection: HTTPConnection, scope: Scope) -> Response | None:
         rules, headers = self._rules, connection.headers
         given = connection.query_params.get("token") if takes_query_token(scope) else None
-        refusal = judge_host(rules, headers.get("host", "")) or judge_origin(
-            rules, headers, is_page=scope["type"] == "http" and scope["path"] == "/"
-        )
+        is_page = scope["type"] == "http" and scope["path"] == "/"
+        refusal = judge_host(rules, headers) or judge_origin(rules, headers, is_page=is_page)
         if refusal:
             return error_response(refusal.status, refusal.code, refusal.message)
         if scope.get("method") == "OPTIONS" and headers.get("origin", "").lower() in rules.origins:
@@ -171,16 +172,17 @@ class Guard:
             return _with_cookie(connection.query_params, rules.token)
         return None
 
-    def _marked(self, headers: Headers, send: Send) -> Send:
+    def _marked(self, connection: HTTPConnection, send: Send) -> Send:
         """Every answer says how browsers are to treat it."""
-        origin = headers.get("origin", "").lower()
+        origin = connection.headers.get("origin", "").lower()
+        keep = "no-store" if connection.url.path.startswith("/api/") else "no-cache"
 
         async def marked(message: Message) -> None:
             if message["type"] in {"http.response.start", "websocket.http.response.start"}:
                 answer = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     answer.setdefault(name, value)
-                answer.setdefault("cache-control", "no-store")
+                answer.setdefault("cache-control", keep)
                 if origin in self._rules.origins:
                     answer.update({"access-control-allow-origin": origin, "vary": "Origin", **CORS_HEADERS})
                     answer["cross-origin-resource-policy"] = "cross-origin"

@@ -12,6 +12,7 @@ from bridge.http_config import HttpConfig
 from bridge.http_events import Hub, Take
 from bridge.http_guard import rules_for
 from bridge.http_server import HttpServer
+from bridge.live_takes import LiveTakes
 
 Json = dict[str, Any]
 
@@ -27,6 +28,7 @@ class HttpService:
         take: Take,
         session: Callable[[], Json],
         shelf: Shelf,
+        live: LiveTakes,
         version: str,
         started: str,
     ) -> None:
@@ -36,7 +38,7 @@ class HttpService:
         self.hub = Hub(take=take, session=session, cut=self._server.cut)
         self._rules = rules_for(config.host, names=config.allow_hosts, origins=config.allow_origins, token=token)
         self._sources = Sources(
-            hub=self.hub, shelf=shelf, session=session, version=version, started=started, panel=built_panel()
+            hub=self.hub, shelf=shelf, live=live, session=session, version=version, started=started, panel=built_panel()
         )
         self.is_on = False
 

@@ -28,6 +28,7 @@ MAX_JSON_BYTES: Final = 1 << 20
 PREFIX: Final = "/sideman/"
 _ADDRESS: Final = re.compile(r"/[\x21-\x7e]+")
 _MAX_INT: Final = 2**63
+_REPLY_ROWS: Final = {row.address: row for row in REPLIES.values()}
 
 
 def read_json(text: str | bytes) -> object:
@@ -71,7 +72,10 @@ def _message(value: object, place: str) -> WireMessage:
 
 
 def named_message(address: str, arguments: Mapping[str, object], place: str = "") -> WireMessage:
-    """A command of the table with its arguments by name. Raises ``MessageError``."""
+    """A command of the table with its arguments by name, which are of their types: no button sends names.
+
+    Raises ``MessageError``.
+    """
     row = COMMANDS.get(address)
     if row is None:
         raise MessageError(f"{address[:64]} is not in the table of commands, so its arguments have no names.")
@@ -79,9 +83,9 @@ def named_message(address: str, arguments: Mapping[str, object], place: str = ""
     if form is None:
         raise WrongTypes(f"{address} takes {named_forms(row)}, and {_names(arguments)} came.")
     for argument in form:
-        if isinstance(arguments[argument.name], bool):
-            kind = "text" if isinstance(argument, Text) else "a number"
-            raise WrongTypes(f"{address}: {argument.name} is {kind}, not true or false.")
+        value, is_text = arguments[argument.name], isinstance(argument, Text) and not argument.numbers
+        if isinstance(value, bool) or (is_text and not isinstance(value, str)):
+            raise WrongTypes(f"{address}: {argument.name} is {'text' if is_text else 'a number'}, not {value!r:.40}.")
     return _wire(address, [arguments[argument.name] for argument in form], place)
 
 
@@ -137,6 +141,21 @@ def reply_json(reply: Reply) -> dict[str, Any]:
     if isinstance(reply, ClipReply | KeptReply):
         told["clip"] = _plain(Path(reply.path).stem)
     return told
+
+
+def reply_of(value: Mapping[str, object]) -> Reply | None:
+    """The reply that an event tells of; None for one that this version does not know, or that is none."""
+    row, told = _REPLY_ROWS.get(str(value.get("address"))), value.get("arguments")
+    if row is None or not isinstance(told, dict):
+        return None
+    fields: dict[str, Any] = {}
+    try:
+        for argument in row.arguments:
+            tag, given = _tagged(row.address, told[argument.name])
+            fields[argument.name] = argument.read(tag, given)
+    except (KeyError, MessageError):
+        return None
+    return row.type(**fields)
 
 
 def command_json(address: str, values: Sequence[Value]) -> dict[str, Any]:

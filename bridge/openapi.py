@@ -8,7 +8,7 @@ from typing import Any, Final
 from bridge.json_messages import command_name
 from bridge.osc_arguments import Argument, Real, Text, Whole
 from bridge.osc_replies import REPLIES, ReplyRow
-from bridge.osc_schema import COMMANDS, CommandRow
+from bridge.osc_schema import COMMANDS, MAX_TAKES, CommandRow
 from bridge.osc_wire import MAX_ADDRESS_CHARACTERS, MAX_ARGUMENTS, MAX_ELEMENTS
 from bridge.peaks import DEFAULT_WIDTH, MAX_WIDTH
 
@@ -61,6 +61,7 @@ def document(version: str) -> Json:
                 _CLIP_ID,
                 _whole_query("width", 1, MAX_WIDTH, DEFAULT_WIDTH),
             ),
+            "/api/requests/{id}/live": {"get": _live_operation()},
         },
         "components": {
             "schemas": _schemas(),
@@ -112,7 +113,9 @@ def _row_operation(row: CommandRow) -> Json:
     schema = forms[0] if len(forms) == 1 else {"oneOf": forms}
     named = row.form_of(len(row.example)) or ()
     example = {argument.name: value for argument, value in zip(named, row.example, strict=True)}
-    operation = _command_operation(row.meaning, {**schema, "example": example} if example else schema)
+    operation = _command_operation(
+        row.meaning, {**schema, "example": example} if example else schema, required=row.form_of(0) is None
+    )
     operation["operationId"] = command_name(row.address).replace("/", "_")
     return operation
 
@@ -175,6 +178,15 @@ def _audio_operation(*, body: bool = True) -> Json:
     )
     refused = {**_ERROR, "content": {"application/json": {"schema": _ref("Error")}}} if body else {"description": ""}
     return {**operation, "responses": {**operation["responses"], "4XX": refused}}
+
+
+def _live_operation() -> Json:
+    request = {**_CLIP_ID, "description": "The request's id."}
+    return _operation(
+        "A take as a WAV file, while it is made: a part is sent as soon as it is there.",
+        {"200": {"description": "The take, from its start.", "content": {_AUDIO: {"schema": {}}}}},
+        [request, _whole_query("take", 0, MAX_TAKES - 1, 0)],
+    )
 
 
 # Schemas

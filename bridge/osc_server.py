@@ -83,6 +83,7 @@ class OscServer:
         version: str,
         allowed_hosts: frozenset[str],
         token: str | None = None,
+        first: Callable[[Message | Foreign, Client], bool] = lambda message, client: False,
         wall_clock: Callable[[], float] = time.time,
         call_later: CallLater | None = None,
     ) -> None:
@@ -91,10 +92,11 @@ class OscServer:
         ``handler`` is called for each command that is not the server's own business, when it is due. It
         may raise ``SidemanError``, which is answered. ``allowed_hosts`` are IP addresses that any client
         may subscribe, and that are heard without a token. With a ``token``, other machines are not heard before they
-        have subscribed with it. ``call_later`` stands in for the loop's own.
+        have subscribed with it. ``first`` is given every message when it is due, and tells whether it has dealt with
+        it; it may raise as ``handler`` does. ``call_later`` stands in for the loop's own.
         """
         self.counts = Counts()
-        self._handler = handler
+        self._handler, self._first = handler, first
         self._version = version
         self._allowed_hosts = allowed_hosts
         self._wall_clock = wall_clock
@@ -236,7 +238,8 @@ class OscServer:
         for message, client in due:
             command = message.command if isinstance(message, Message) else message
             try:
-                self._perform(command, client)
+                if not self._first(message, client):
+                    self._perform(command, client)
             except SidemanError as error:
                 self._answer_error(client, _request_id(command), error.code, str(error))
             except Exception:

@@ -18,6 +18,7 @@ from bridge.clips import Clip, ClipFolder, Receipt
 from bridge.http_config import HttpConfig
 from bridge.http_events import HOST
 from bridge.http_service import HttpService
+from bridge.live_takes import LiveTakes
 from bridge.osc_schema import Command, Foreign
 from bridge.osc_server import Client, OscServer
 from bridge.wav import LoopTags
@@ -48,6 +49,8 @@ class Bench:
     def __init__(self, folder: Path, config: HttpConfig, token: str | None) -> None:
         self.handled: list[tuple[Command | Foreign, Client]] = []
         self.on_command: Callable[[Command | Foreign, Client], None] = lambda command, client: None
+        self.late: list[tuple[str, int, float]] = []
+        self.live = LiveTakes(late=lambda *what: self.late.append(what))
         self.session: dict[str, Any] = {"tempo": 120.0}
         self.osc = OscServer(handler=self._handle, version="1.2.3", allowed_hosts=frozenset(), token=token)
         self.http = HttpService(
@@ -56,6 +59,7 @@ class Bench:
             take=self.osc.take,
             session=lambda: self.session,
             shelf=FolderShelf(folder),
+            live=self.live,
             version="1.2.3",
             started="2026-01-01T00:00:00+00:00",
         )

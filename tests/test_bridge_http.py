@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
@@ -512,6 +513,28 @@ async def test_answers_say_how_browsers_are_to_treat_them(tmp_path: Path) -> Non
         assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
         assert page.headers["x-content-type-options"] == "nosniff"
         assert "server" not in page.headers
+
+
+@on_loop
+async def test_the_panel_is_served_where_it_is_built(tmp_path: Path) -> None:
+    panel = tmp_path / "panel"
+    (panel / "assets").mkdir(parents=True)
+    (panel / "index.html").write_text("<!doctype html><title>Panel</title>")
+    (panel / "assets" / "app.js").write_text("1")
+    (tmp_path / "secret.txt").write_text("secret")
+    bench = Bench(tmp_path, HttpConfig(), TOKEN)
+    app = made_app(replace(bench.http._sources, panel=panel), bench.http._rules)
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as client:
+        page = await client.get("/")
+        assert "Panel" in page.text
+        assert page.headers["cache-control"] == "no-cache"
+        assert (await client.get("/assets/app.js")).text == "1"
+        assert (await client.get("/api/health")).headers["cache-control"] == "no-store"
+        for path in ("/nothing", "/..%2fsecret.txt", "/assets/..%2f..%2fsecret.txt"):
+            assert error_of(await client.get(path)) == (404, "not_found")
+        assert (await client.get("/assets/app.js", headers={"authorization": ""})).status_code == 401
 
 
 # Faults

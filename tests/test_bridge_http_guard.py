@@ -45,34 +45,34 @@ def test_the_name_in_a_host_header(header: str, name: str | None) -> None:
 
 @given(st.text(max_size=60))
 def test_any_host_header_is_judged(header: str) -> None:
-    refusal = judge_host(rules(), header)
+    refusal = judge_host(rules(), {"host": header})
     assert refusal is None or refusal.status in {400, 403}
 
 
 @pytest.mark.parametrize("header", ["localhost:9131", "127.0.0.1:9131", "[::1]:9131", "localhost", "127.0.0.1:8000"])
 def test_a_server_on_loopback_is_called_by_loopback_names(header: str) -> None:
-    assert judge_host(rules(), header) is None
+    assert judge_host(rules(), {"host": header}) is None
 
 
 @pytest.mark.parametrize("header", ["evil.example:9131", "192.168.1.5:9131", "127.0.0.1.evil.example", "sideman.local"])
 def test_a_page_that_points_its_name_here_is_refused(header: str) -> None:
-    refusal = judge_host(rules(), header)
+    refusal = judge_host(rules(), {"host": header})
     assert refusal is not None
     assert (refusal.status, refusal.code) == (403, "not_allowed")
 
 
 def test_a_server_of_every_address_is_called_by_any_address_and_by_names_that_were_allowed() -> None:
     wide = rules("0.0.0.0", "Studio.Local")
-    assert judge_host(wide, "192.168.1.5:9131") is None
-    assert judge_host(wide, "[fe80::1]:9131") is None
-    assert judge_host(wide, "studio.local:9131") is None
-    assert judge_host(wide, "evil.example") is not None
+    assert judge_host(wide, {"host": "192.168.1.5:9131"}) is None
+    assert judge_host(wide, {"host": "[fe80::1]:9131"}) is None
+    assert judge_host(wide, {"host": "studio.local:9131"}) is None
+    assert judge_host(wide, {"host": "evil.example"}) is not None
 
 
 def test_a_server_of_one_address_is_called_by_it_alone() -> None:
     one = rules("10.0.0.5")
-    assert judge_host(one, "10.0.0.5:9131") is None
-    assert judge_host(one, "10.0.0.6:9131") is not None
+    assert judge_host(one, {"host": "10.0.0.5:9131"}) is None
+    assert judge_host(one, {"host": "10.0.0.6:9131"}) is not None
 
 
 @pytest.mark.parametrize(
@@ -124,6 +124,13 @@ def test_the_token(headers: dict[str, str], query: str | None, cookie: str | Non
     refusal = judge_token(WITH_TOKEN, headers, query=query, cookie=cookie)
     assert (refusal is not None) == is_refused
     assert refusal is None or (refusal.status == 401 and TOKEN_TEXT not in refusal.message)
+
+
+def test_who_sends_the_token_may_call_the_server_by_any_name() -> None:
+    strange = {"host": "gpu.example:9131"}
+    assert judge_host(WITH_TOKEN, strange | {"authorization": f"Bearer {TOKEN_TEXT}"}) is None
+    assert judge_host(WITH_TOKEN, strange | {"authorization": "Bearer wrong"}) is not None
+    assert judge_host(rules(), strange | {"authorization": f"Bearer {TOKEN_TEXT}"}) is not None
 
 
 def test_without_a_token_nobody_has_to_show_one() -> None:

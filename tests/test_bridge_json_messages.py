@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.json_messages import command_json, messages_of, named_message, read_json, reply_json, table_json
+from bridge.json_messages import command_json, messages_of, named_message, read_json, reply_json, reply_of, table_json
 from bridge.openapi import document
 from bridge.osc_arguments import Argument, Real, Text, Whole
 from bridge.osc_codec import Foreign, Malformed, Message, decode, encode, understand
@@ -110,6 +110,7 @@ def test_bytes_are_json_or_an_error(data: bytes) -> None:
         ('{"address": "/sideman/prompt", "arguments": ["a\\u0000b"]}', MessageError),
         ('{"address": "/sideman/prompt", "arguments": [["a"]]}', WrongTypes),
         ('{"address": "/sideman/tempo", "arguments": {"bpm": true}}', WrongTypes),
+        ('{"address": "/sideman/generate", "arguments": {"id": 0}}', WrongTypes),
         ('{"address": "/sideman/tempo", "arguments": {"beat": 1}}', WrongTypes),
         ('{"address": "/sideman/nothing", "arguments": {"bpm": 1}}', MessageError),
         ('{"address": "sideman", "arguments": []}', MessageError),
@@ -119,7 +120,7 @@ def test_bytes_are_json_or_an_error(data: bytes) -> None:
         ("[" + ",".join(['{"address": "/a"}'] * (MAX_ELEMENTS + 1)) + "]", TooManyElements),
         ('"' + "x" * 2_000_000 + '"', TooLong),
     ],
-    ids=range(15),
+    ids=range(16),
 )
 def test_what_cannot_be_a_command_is_said(text: str, error: type[MessageError]) -> None:
     with pytest.raises(error):
@@ -155,6 +156,13 @@ def test_a_reply_as_json_has_every_field_and_the_address_that_osc_has(reply: Rep
     assert told["arguments"] == {field.name: getattr(reply, field.name) for field in fields(reply)}
     (message,) = read_datagram(encode(reply))
     assert message.address == told["address"]
+    assert reply_of(told) == reply
+
+
+@given(JSON)
+def test_an_event_that_is_none_is_passed_over(value: object) -> None:
+    for event in ({"address": "/sideman/clip", "arguments": value}, {"address": value}):
+        assert reply_of(event) is None
 
 
 def test_a_clip_has_the_id_that_http_has_it_by() -> None:
