@@ -111,6 +111,15 @@ def test_a_clip_is_asked_for_heard_kept_and_dragged_out(page: Page, tmp_path: Pa
     expect(first.get_by_role("button", name="Hear")).to_be_visible()
     page.keyboard.press("s")
     expect(first.locator(".kept")).to_be_visible()
+    expect(first).to_contain_text("placed")
+    page.keyboard.press("/")
+    page.keyboard.type("prompt-that-nobody-wrote")
+    expect(page.get_by_text("No take is like that.")).to_be_visible()
+    page.locator("#search").fill("bossa kept")
+    expect(page.locator(".take")).to_have_count(1)
+    page.locator("#search").fill("")
+    expect(page.locator(".take")).to_have_count(2)
+    page.keyboard.press("Escape")
     # What is dragged out of the page is the file: Chromium hands it on in the form that it is given here.
     dragged = first.evaluate(
         """row => { const data = new DataTransfer();
@@ -125,6 +134,24 @@ def test_a_clip_is_asked_for_heard_kept_and_dragged_out(page: Page, tmp_path: Pa
     with page.expect_download() as download:
         first.get_by_text("WAV").click()
     assert download.value.suggested_filename == name
+
+
+def test_a_take_is_stale_when_its_chart_has_changed_and_is_made_again(page: Page) -> None:
+    page.keyboard.press("c")
+    page.keyboard.type("C")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    made(page, takes=1)
+    page.keyboard.press("c")
+    page.keyboard.type("Am")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(page.locator(".take .stale")).to_have_count(1)
+    page.keyboard.press("a")
+    expect(page.locator(".take")).to_have_count(2, timeout=WITHIN_MS)
+    expect(page.locator(".take .stale")).to_have_count(1)
+    page.keyboard.press("x")
+    expect(page.locator(".take.out")).to_have_count(1)
 
 
 def test_progress_is_seen_and_a_request_is_cancelled(page: Page, daemon: SpawnedDaemon) -> None:

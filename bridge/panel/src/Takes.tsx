@@ -1,7 +1,7 @@
 import type { Take } from "./api";
 import { perform } from "./commands";
 import { hear, sounding, soundingAt, stopHearing } from "./hearing";
-import { chosen, daemon, takes } from "./store";
+import { chosen, daemon, search, searched, takes } from "./store";
 import { Waveform } from "./Waveform";
 
 /** Chromium hands a dragged file to other programs in this form: its type, its name and where it is. */
@@ -18,7 +18,7 @@ function State({ take }: { take: Take }) {
       {take.total_score !== null && <b class="score" title="How near it comes to its chart">{Math.round(take.total_score * 100)}</b>}
       {take.kept && <i class="kept">kept</i>}
       {take.placed && <i title={take.placed}>placed</i>}
-      {take.stale && <i class="stale" title="The chart has changed since: A makes it again">stale</i>}
+      {take.stale && take.stale.length > 0 && <i class="stale" title={`Changed since: ${take.stale.join(", ")}. A makes it again`}>stale</i>}
       {take.rejected && <i class="rejected">rejected</i>}
     </span>
   );
@@ -57,9 +57,15 @@ function Row({ take }: { take: Take }) {
 export function Takes() {
   return (
     <section class="takes" aria-label="Takes">
-      <h2>Takes</h2>
+      <h2>
+        Takes
+        <input
+          id="search" class="search" type="search" aria-label="Search takes" placeholder="key:Am bossa kept"
+          value={searched.value} onInput={(event) => search(event.currentTarget.value)}
+        />
+      </h2>
       <ul role="listbox" aria-label="Takes">{takes.value.map((take) => <Row key={take.id} take={take} />)}</ul>
-      {!takes.value.length && <p class="none">No takes yet. Write chords, then press G.</p>}
+      {!takes.value.length && <p class="none">{searched.value ? "No take is like that." : "No takes yet. Write chords, then press G."}</p>}
     </section>
   );
 }

@@ -24,9 +24,11 @@ export interface Take {
   created_at: string;
   total_score: number | null;
   kept: boolean;
-  rejected?: boolean;
-  placed?: string | null;
-  stale?: boolean;
+  rejected: boolean;
+  placed: string;
+  tags: string[];
+  /** What of its chart has changed since: none where it is as it was, null where that cannot be told. */
+  stale: string[] | null;
 }
 
 /** A clip's waveform: the lowest and highest sample of each of some stretches, channel by channel. */

@@ -30,6 +30,7 @@ const ACTIONS: Record<Action, () => void> = {
   prompt: () => focus("prompt"),
   chords: () => focus("chord-1"),
   drums: () => focus("step-0-0"),
+  search: () => focus("search"),
   help: () => {
     helping.value = !helping.value;
   },

@@ -13,6 +13,7 @@ export const KEYS = {
   p: ["prompt", "Write the prompt"],
   c: ["chords", "Write chords"],
   d: ["drums", "Edit drums"],
+  "/": ["search", "Search takes"],
   "?": ["help", "Show these keys"],
 } as const;
 

@@ -6,6 +6,8 @@ const MOST_LINES = 50;
 const NOT_THERE = "The daemon is not there: nothing was changed. It is looked for again.";
 /** While the song plays its position is asked for this often: ramps, and clocks that drift. */
 const RESYNC_MS = 1000;
+/** After a change of the chart takes may be stale; while it is being written that can wait. */
+const STALE_MS = 400;
 
 export const session = signal<Session | null>(null);
 export const heardAt = signal(0);
@@ -15,6 +17,8 @@ export const chosen = signal<string | null>(null);
 export const vocabulary = signal<Vocabulary>({ engines: [], voices: [] });
 export const lines = signal<{ kind: "notice" | "error"; text: string }[]>([]);
 export const helping = signal(false);
+/** What is looked for in the library; empty for the newest takes. */
+export const searched = signal("");
 /** The requests under way, with the share of each that is done. */
 export const jobs = signal<Map<string, number>>(new Map());
 export const busy = computed(() => jobs.value.size > 0);
@@ -22,7 +26,7 @@ export const busy = computed(() => jobs.value.size > 0);
 export const position = signal(0);
 
 const ENDS = ["/sideman/done", "/sideman/cancelled", "/sideman/superseded"];
-const CHANGES_TAKES = ["/sideman/clip", "/sideman/score", "/sideman/kept", "/sideman/rejected", "/sideman/placed", "/sideman/done"];
+const CHANGES_TAKES = ["clip", "score", "kept", "rejected", "tagged", "placed", "done"].map((name) => `/sideman/${name}`);
 
 export const daemon = new Daemon(document.baseURI, tokenOf(window.location), {
   session: take_session,
@@ -44,6 +48,7 @@ let unanswered = 0;
 
 function take_session(told: Session): void {
   const now = session.value;
+  if (now && now.revision !== told.revision) refreshSoon(STALE_MS);
   session.value = now && unanswered ? { ...told, chords: now.chords, chord_changes: now.chord_changes, drums: now.drums } : told;
   heardAt.value = performance.now();
 }
@@ -102,14 +107,21 @@ export function say(address: string, ...args: Argument[]): void {
 
 let refreshing: ReturnType<typeof setTimeout> | undefined;
 
-function refreshSoon(): void {
+function refreshSoon(pause_ms = 60): void {
   clearTimeout(refreshing);
-  refreshing = setTimeout(() => void refreshTakes(), 60);
+  refreshing = setTimeout(() => void refreshTakes(), pause_ms);
+}
+
+/** Look for takes in the library's words, once the writer pauses. */
+export function search(text: string): void {
+  searched.value = text;
+  refreshSoon(200);
 }
 
 export async function refreshTakes(): Promise<void> {
   try {
-    const found = await daemon.get<{ clips: Take[] }>("api/clips?limit=100");
+    const query = searched.value.trim();
+    const found = await daemon.get<{ clips: Take[] }>(`api/clips?limit=100${query ? `&query=${encodeURIComponent(query)}` : ""}`);
     takes.value = found.clips;
     if (!found.clips.some(({ id }) => id === chosen.value)) chosen.value = found.clips[0]?.id ?? null;
   } catch (error) {
