@@ -338,6 +338,7 @@ async def test_a_clip_comes_whole_over_a_link_that_breaks_in_its_middle(tmp_path
         assert here.link.breaks == 1
         assert hashlib.sha256((here.here / clip.path.name).read_bytes()).hexdigest() == clip.sha256
         assert any("the link broke" in line for line in here.lines)
+        assert not any("brought again" in line for line in here.lines), "it went on where it was"
         here.desk.send("/sideman/ping")
         await until(lambda: here.relay.link.is_up)
 
@@ -448,13 +449,14 @@ async def test_a_request_that_ended_while_there_was_no_link_has_an_end_here_too(
         assert await here.desk.hears("/sideman/done") == ("last", 0), "an end is told once"
 
 
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["accepted", "end", "break"]))))
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["accepted", "end", "break", "late"]))))
 def test_every_accepted_request_has_one_end(steps: list[tuple[str, str]]) -> None:
     """However the link breaks: what the daemon ends is ended once, by it or by the relay."""
-    requests, open_there, told = Requests(), set(), []
+    requests, open_there, told, ended_here = Requests(), set(), [], set()
     for name, step in steps:
         if step == "accepted" and name not in open_there:
             open_there.add(name)
+            ended_here.discard(name)
             requests.heard(Accepted(id=name, revision=1), {})
             told.append((name, "accepted"))
         elif step == "end" and name in open_there:
@@ -466,6 +468,10 @@ def test_every_accepted_request_has_one_end(steps: list[tuple[str, str]]) -> Non
             open_there.discard(name)
             ends = requests.ended(before, {"running": None, "waiting": sorted(open_there)}, ["a"])
             told += [(end.id, "end") for end in ends]
+            ended_here |= {end.id for end in ends}
+        elif step == "late" and name in ended_here:
+            ended_here.discard(name)
+            assert not requests.heard(DoneReply(id=name, clips=1), {}), "the daemon's own end comes after all"
     for name in "abc":
         kinds = [kind for one, kind in told if one == name]
         assert kinds == ["accepted", "end"] * (len(kinds) // 2) + (["accepted"] if name in open_there else [])
