@@ -40,7 +40,7 @@ BEAT_S: Final = 1.0
 """The counter of ``daemon.txt`` rises this often."""
 FILES_A_POLL: Final = 64
 LONGEST_S: Final = 0.02
-"""No further file is begun in a poll after so long: the event loop has more to do. The others come with the next one."""
+"""No further file is begun in a poll after so long: the event loop has more to do. The others come with the next."""
 MAX_UNREAD: Final = 256
 """Files that may wait for one script; more are not written. What has to arrive is said again until it is answered."""
 SILENCE_S: Final = 30.0
@@ -227,7 +227,7 @@ def _read(path: Path) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """A file appears whole. What lies under the name that it has until then is taken away, and never written through."""
+    """A file appears whole. What lies under the name that it has until then is taken away, not written through."""
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
     with part.open("xb") as file:
