@@ -155,7 +155,12 @@ def round_trips(count: int) -> list[float]:
 
         server = OscServer(handler=handle, version="0", allowed_hosts=frozenset())
         desk = DawDesk(
-            host, run="run", send=server.send, broadcast=lambda reply, client: None, apply=lambda event: None
+            host,
+            run="run",
+            send=server.send,
+            broadcast=lambda reply, client: None,
+            apply=lambda event: None,
+            make=lambda chart, wishes: "",
         )
         await server.start("127.0.0.1", 0)
         song = Song(scenes=4)

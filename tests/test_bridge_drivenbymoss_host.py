@@ -140,7 +140,7 @@ def test_a_window_that_was_scrolled_is_said_and_nothing_is_loaded_elsewhere(tmp_
         assert (await hear(moss))[0] == "/track/2/clip/2/insertFile"
         host.interpret("/track/2/name", ("Bass",))
         host.interpret("/track/2/clip/2/hasContent", (full,))
-        with pytest.raises(HostError, match="was scrolled.*slot 2 of Sideman"):
+        with pytest.raises(HostError, match=r"was scrolled.*slot 2 of Sideman"):
             await placing
         moss.socket.settimeout(0.1)
         with pytest.raises(TimeoutError):
