@@ -161,6 +161,7 @@ def round_trips(count: int) -> list[float]:
             broadcast=lambda reply, client: None,
             apply=lambda event: None,
             make=lambda chart, wishes: "",
+            note_placed=lambda path, where: None,
         )
         await server.start("127.0.0.1", 0)
         song = Song(scenes=4)

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from bridge.abletonosc_host import AbletonOscHost
+from bridge.ardour_host import ArdourHost
 from bridge.drivenbymoss_host import DrivenByMossHost
 from bridge.errors import HostError
 from bridge.folder_host import FolderHost
-from bridge.machine import Machine, reaper_resources
+from bridge.machine import Machine, ardour_settings, reaper_resources
 from bridge.reaper_web_host import ReaperWebHost
-from plugin_host import drivenbymoss
+from plugin_host import ardour, drivenbymoss
 from plugin_host.host import Host
 from plugin_host.offering import OfferingHost
 from plugin_host.reaper import ReaperHost
@@ -57,6 +58,10 @@ HOSTS: Final[dict[str, HostKind]] = {
     "reaper": HostKind(
         make=lambda _: ReaperHost(time.monotonic),
         mailbox=lambda machine: reaper_resources(machine) / "Sideman",
+    ),
+    "ardour": HostKind(
+        make=lambda settings: ArdourHost(port=settings.port or ardour.PORT),
+        mailbox=lambda machine: ardour_settings(machine) / "sideman-ardour",
     ),
     "reaper-web": HostKind(make=lambda settings: ReaperWebHost(port=settings.port)),
     "folder": HostKind(make=lambda settings: _folder_host(settings.folder)),
