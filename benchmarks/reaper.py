@@ -161,6 +161,8 @@ def round_trips(count: int, tracks: int) -> list[float]:
             send=mailbox.send,
             broadcast=lambda reply, client: None,
             apply=lambda event: None,
+            make=lambda chart, wishes: "",
+            note_placed=lambda path, where: None,
         )
         mailbox.start()
         stop = threading.Event()

@@ -50,6 +50,9 @@ class ShelvedClip:
             "prompt": receipt.prompt,
             "seed": receipt.seed,
             "kept": receipt.kept,
+            "rejected": receipt.rejected,
+            "tags": list(receipt.tags),
+            "placed": receipt.placed,
             "total_score": receipt.total_score,
             "sha256": receipt.sha256,
             "created_at": receipt.created_at,
@@ -71,8 +74,16 @@ class Shelf(Protocol):
         """The newest clips after the first ``offset``."""
         ...
 
+    def found(self, text: str, limit: int, offset: int) -> Page:
+        """The clips that a search means, after the first ``offset``. Raises ``SidemanError`` for no search."""
+        ...
+
     def get(self, clip_id: str) -> ShelvedClip | None:
         """One clip; None where there is none of that id."""
+        ...
+
+    def view(self, clip: ShelvedClip) -> dict[str, Any]:
+        """The clip in a list."""
         ...
 
 

@@ -22,7 +22,6 @@ from typing import Final
 from bridge import engine as jobs
 from bridge import osc_schema as osc
 from bridge.audio_paths import allowed_audio
-from bridge.clip_shelf import FolderShelf
 from bridge.clips import ClipFolder
 from bridge.conditioning import SEEDS, plan
 from bridge.config import Config
@@ -38,6 +37,7 @@ from bridge.http_events import HOST as WEB
 from bridge.http_service import HttpService
 from bridge.library import Library
 from bridge.library_desk import LibraryDesk, Paths
+from bridge.library_shelf import LibraryShelf
 from bridge.link import AbletonLink, LinkPeer
 from bridge.live import LiveMidi
 from bridge.live_takes import LiveTakes
@@ -149,13 +149,14 @@ class Daemon:
             token=token,
         )
         self.live_takes = LiveTakes(late=self._tell_late, clock=monotonic)
+        library = Library(self.folder)
         self.http = HttpService(
             config.http,
             live=self.live_takes,
             token=token,
             take=self.server.take,
             session=self.session_view,
-            shelf=FolderShelf(self.folder.path),
+            shelf=LibraryShelf(self.folder.path, library, lambda: self.state),
             version=self._version,
             started=self._started,
         )
@@ -163,7 +164,7 @@ class Daemon:
         self.engine = EngineClient(command, stall_s=engine.stall_s, on_warming=self._warming)
         self.host: Host | None = require_host(config.host.name).make(with_folder(config.host, self.folder.path))
         self.library = LibraryDesk(
-            Library(self.folder),
+            library,
             config.library,
             Paths(
                 session=lambda: self.state,

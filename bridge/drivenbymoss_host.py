@@ -87,7 +87,12 @@ class DrivenByMossHost:
         slot = self._bitwig.empty_slot(track)
         for _ in range(TRIES):
             self._send(dialect.insert_address(slot), str(placement.path))
-            if await self._fills(slot):
+            filled = await self._fills(slot)
+            if not self._bitwig.shows(slot, track):
+                raise HostError(
+                    f"Bitwig was scrolled while the clip was loaded: look whether it is in slot {slot[1]} of {track}."
+                )
+            if filled:
                 return f"track {track}, slot {slot[1]} of those that DrivenByMoss shows"
         raise HostError(f"Bitwig has not loaded the clip into slot {slot[1]} of {track} within {TRIES} tries.")
 

@@ -75,14 +75,23 @@ class DropFolder:
         return move_into(self.folder / file.name, real_folder(self.folder / "done"))
 
     def reject(self, file: Dropped, why: str) -> Path:
-        """Move a file to those that were not read, with a text that says why. Raises ``OSError``."""
+        """Move a file to those that were not read, with a text that says why. Raises ``OSError``.
+
+        Where there is no room for the text, or its name is too long, the file is moved all the same.
+        """
         folder = real_folder(self.folder / "not read")
         path = move_into(self.folder / file.name, folder)
-        for name in numbered(f"{path.name}.txt"):
-            with contextlib.suppress(FileExistsError), (folder / name).open("x", encoding="utf-8") as text:
-                text.write(f"{why}\n")
-                break
+        with contextlib.suppress(OSError):
+            _say_why(folder, f"{path.name}.txt", why)
         return path
+
+
+def _say_why(folder: Path, name: str, why: str) -> None:
+    """A text by the first free name. Raises ``OSError``."""
+    for free in numbered(name):
+        with contextlib.suppress(FileExistsError), (folder / free).open("x", encoding="utf-8") as text:
+            text.write(f"{why}\n")
+            break
 
 
 def look(folder: Path, drops: DropFolder, keep: Collection[str]) -> Look:

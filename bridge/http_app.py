@@ -83,7 +83,7 @@ def made_app(sources: Sources, rules: Rules, cut: Callable[[tuple[str, int]], No
         Route(f"{clip}/peaks", handlers.peaks),
         Route("/api/requests/{id}/live", handlers.live),
         WebSocketRoute("/api/events", sources.hub.serve),
-        _page(sources.panel),
+        *_page(sources.panel),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _http_error, SidemanError: _error})
     return Guard(app, rules, cut)
@@ -95,10 +95,16 @@ def built_panel() -> Path | None:
     return folder if (folder / "index.html").is_file() else None
 
 
-def _page(panel: Path | None) -> BaseRoute:
-    if panel:
-        return Mount("/", StaticFiles(directory=panel, html=True))
-    return Route("/", _plain_page)
+def _page(panel: Path | None) -> list[BaseRoute]:
+    """The panel's page and what it loads, or a plain page. Nothing else is taken: what is not there is said as JSON."""
+    if panel is None:
+        return [Route("/", _plain_page)]
+    index = panel / "index.html"
+
+    async def page(request: Request) -> Response:
+        return FileResponse(index, headers={"cache-control": "no-cache"})
+
+    return [Route("/", page), Mount("/assets", StaticFiles(directory=panel / "assets"))]
 
 
 class _Handlers:
@@ -146,8 +152,13 @@ class _Handlers:
     async def clips(self, request: Request) -> Response:
         limit = _whole(request, "limit", 1, MAX_PAGE, DEFAULT_PAGE)
         offset = _whole(request, "offset", 0, 10_000_000, 0)
-        page = await asyncio.to_thread(self._sources.shelf.page, limit, offset)
-        return JSONResponse({"clips": [clip.view for clip in page.clips], "total": page.total})
+        query = request.query_params.get("query", "").strip()
+        return JSONResponse(await asyncio.to_thread(self._listed, query, limit, offset))
+
+    def _listed(self, query: str, limit: int, offset: int) -> dict[str, Any]:
+        shelf = self._sources.shelf
+        page = shelf.found(query, limit, offset) if query else shelf.page(limit, offset)
+        return {"clips": [shelf.view(clip) for clip in page.clips], "total": page.total}
 
     async def receipt(self, request: Request) -> Response:
         clip = await self._clip(request)

@@ -288,20 +288,29 @@ def _digest_of(path: Path) -> str | None:
 
 
 def _carry_out(folder: Path, steps: tuple[Step, ...], contents: Mapping[str, bytes], ours: Mapping[str, str]) -> None:
-    """The manifest comes first, so that a run which is cut short can be repeated; each file appears whole."""
+    """Each file appears whole. The manifest is written first and last: a run that is cut short can be repeated.
+
+    Until all is done it has the old files too, as what is replaced or removed is ours by their SHA-256 alone.
+    """
     written = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     by_path = {_path(folder, name): name for name in contents}
-    kept = {by_path[step.path] for step in steps if step.action == "keep"}
-    known = {name: ours.get(name, digest) if name in kept else digest for name, digest in written.items()}
+    kept = {by_path[step.path]: _digest_of(step.path) for step in steps if step.action == "keep"}
+    changed = {name for name, digest in kept.items() if digest != written[name]}
+    known = {name: ours[name] if name in changed else digest for name, digest in written.items()}
     folder.mkdir(parents=True, exist_ok=True)
-    manifest = {"files": known, "version": metadata.version("sideman")}
-    _write(folder / MANIFEST, json.dumps(manifest, indent=2, sort_keys=True).encode() + b"\n")
+    _write_manifest(folder, {**known, **ours})
     for step in steps:
         if step.action == "remove":
             step.path.unlink()
         elif step.action != "keep":
             step.path.parent.mkdir(parents=True, exist_ok=True)
             _write(step.path, contents[by_path[step.path]])
+    _write_manifest(folder, known)
+
+
+def _write_manifest(folder: Path, files: Mapping[str, str]) -> None:
+    manifest = {"files": files, "version": metadata.version("sideman")}
+    _write(folder / MANIFEST, json.dumps(manifest, indent=2, sort_keys=True).encode() + b"\n")
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -12,13 +12,17 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, get_args
 
+from bridge.engines import ENGINES
 from bridge.osc_arguments import Argument, Text, Value
 from bridge.osc_errors import MessageError, OutOfRange, TooLong, TooManyElements, WrongTypes
 from bridge.osc_replies import REPLIES, ClipReply, KeptReply, Reply
 from bridge.osc_schema import COMMANDS, CommandRow
 from bridge.osc_wire import MAX_ADDRESS_CHARACTERS, MAX_ARGUMENTS, MAX_ELEMENTS, WireMessage
+from midi.drums import VOICES
+from midi.events import TriggerMode
+from plugin_host.host import AREAS
 
 MAX_JSON_BYTES: Final = 1 << 20
 PREFIX: Final = "/sideman/"
@@ -184,8 +188,14 @@ def told_arguments(arguments: Sequence[Argument]) -> list[dict[str, Any]]:
 
 
 def table_json() -> dict[str, Any]:
-    """Both tables as JSON."""
+    """Both tables as JSON, and the words of the tables that arguments are chosen from."""
     return {
+        "words": {
+            "engines": list(ENGINES),
+            "voices": [voice.name for voice in VOICES],
+            "areas": list(AREAS),
+            "triggers": list(get_args(TriggerMode)),
+        },
         "commands": [
             {
                 "address": row.address,

@@ -39,6 +39,8 @@ POLL_S: Final = 0.05
 BEAT_S: Final = 1.0
 """The counter of ``daemon.txt`` rises this often."""
 FILES_A_POLL: Final = 64
+LONGEST_S: Final = 0.02
+"""No further file is begun in a poll after so long: the event loop has more to do. The others come with the next."""
 MAX_UNREAD: Final = 256
 """Files that may wait for one script; more are not written. What has to arrive is said again until it is answered."""
 SILENCE_S: Final = 30.0
@@ -126,9 +128,13 @@ class Mailbox:
             if self._clock() >= self._beat_due:
                 self._tell_alive()
                 self._forget_silent()
-            new = [(name, is_file) for name, is_file in _mail(self._inbox) if str(name) not in self._passed_over]
-            for name, is_file in sorted(new)[:FILES_A_POLL]:
+            found = sorted(_mail(self._inbox))
+            self._passed_over.intersection_update(str(name) for name, _ in found)
+            began = self._clock()
+            for name, is_file in [one for one in found if str(one[0]) not in self._passed_over][:FILES_A_POLL]:
                 self._open(name, is_file)
+                if self._clock() - began > LONGEST_S:
+                    break
         except OSError as error:
             log.info("mailbox: %s", error)
         finally:
@@ -154,12 +160,16 @@ class Mailbox:
             self._take(messages, client)
 
     def _reject(self, path: Path) -> None:
-        self._rejected.mkdir(exist_ok=True)
-        target = self._rejected / path.name
-        if os.path.lexists(target) or sum(1 for _ in self._rejected.iterdir()) >= MAX_REJECTED:
-            self._passed_over.add(path.name)
-        else:
-            path.rename(target)
+        """Keep a file aside; one that cannot be moved is passed over, so that it holds up no other."""
+        try:
+            self._rejected.mkdir(exist_ok=True)
+            target = self._rejected / path.name
+            if not os.path.lexists(target) and sum(1 for _ in self._rejected.iterdir()) < MAX_REJECTED:
+                path.rename(target)
+                return
+        except OSError as error:
+            log.info("mailbox: %s cannot be kept aside: %s", path, error)
+        self._passed_over.add(path.name)
 
     # Out
 
@@ -217,6 +227,9 @@ def _read(path: Path) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
+    """A file appears whole. What lies under the name that it has until then is taken away, not written through."""
     part = path.with_suffix(".part")
-    part.write_bytes(content)
+    part.unlink(missing_ok=True)
+    with part.open("xb") as file:
+        file.write(content)
     part.replace(path)

@@ -48,7 +48,7 @@ def document(version: str) -> Json:
         "paths": {
             "/api/health": _get("Is the daemon there?", "Health"),
             "/api/session": _get("The session, as `/sideman/state` has it, never shortened.", "Session"),
-            "/api/commands": _get("The tables of commands and replies.", "Tables"),
+            "/api/commands": _get("The tables of commands and replies, and the words of arguments.", "Tables"),
             "/api/openapi.json": _get("This document.", "Document"),
             "/api/command": {"post": _command_operation("Any command, or a list of them.", _any_command())},
             **{_path(row): {"post": _row_operation(row)} for row in COMMANDS.values()},
@@ -156,9 +156,13 @@ def _any_command() -> Json:
 
 def _clips_operation() -> Json:
     return _operation(
-        "The clips, the newest first.",
+        "The clips, the newest first, or those that a search of the library means.",
         {"200": _content("Some clips, and how many there are.", _ref("Clips"))},
-        [_whole_query("limit", 1, MAX_PAGE, DEFAULT_PAGE), _whole_query("offset", 0, 10_000_000, 0)],
+        [
+            _whole_query("limit", 1, MAX_PAGE, DEFAULT_PAGE),
+            _whole_query("offset", 0, 10_000_000, 0),
+            {"name": "query", "in": "query", "required": False, "schema": {"type": "string"}},
+        ],
     )
 
 
@@ -200,7 +204,7 @@ def _schemas() -> Json:
         "Health": _object(version={"type": "string"}, started={"type": "string"}),
         "Session": {"type": "object"},
         "Document": {"type": "object"},
-        "Tables": _object(commands={"type": "array"}, replies={"type": "array"}),
+        "Tables": _object(words={"type": "object"}, commands={"type": "array"}, replies={"type": "array"}),
         "Command": {
             "type": "object",
             "properties": {

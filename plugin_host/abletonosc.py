@@ -55,6 +55,8 @@ class Song:
     loop_start: float = 0.0
     loop_length: float | None = None
     playing: bool | None = None
+    has_key: bool = False
+    """Whether a scale was told; C major is what Live shows where nobody has chosen one."""
     chords: ChordChart | None = None
 
 
@@ -125,7 +127,9 @@ def _scale(song: Song, arguments: Sequence[OscArgument]) -> Heard:
 def _with_key(song: Song) -> Heard:
     if song.root is None or song.scale is None:
         return song, ()
-    return song, (ev.SetKey(key=parse_key(f"{NOTE_NAMES[song.root]} {song.scale}")),)
+    if song.root == 0 and song.scale == "Major":
+        return replace(song, has_key=False), (ev.ClearKey(),) if song.has_key else ()
+    return replace(song, has_key=True), (ev.SetKey(key=parse_key(f"{NOTE_NAMES[song.root]} {song.scale}")),)
 
 
 def _loop(song: Song, arguments: Sequence[OscArgument]) -> Heard:
@@ -158,7 +162,7 @@ def _loop_events(song: Song) -> tuple[ev.SessionEvent, ...]:
 
 
 def _cue_points(song: Song, arguments: Sequence[OscArgument]) -> Heard:
-    """Name and beat in turn; where some are named as chords, they are the chords."""
+    """Name and beat in turn; where some are named as chords, they are the chords, until none is any more."""
     changes: dict[Beats, ChordChange] = {}
     for name, at in zip(arguments[: 2 * MAX_MARKERS : 2], arguments[1 : 2 * MAX_MARKERS : 2], strict=False):
         if isinstance(name, str) and isinstance(at, int | float) and 0 <= at < 1e6:
@@ -167,7 +171,7 @@ def _cue_points(song: Song, arguments: Sequence[OscArgument]) -> Heard:
             except ChordError:
                 continue
     if not changes:
-        return song, ()
+        return replace(song, chords=None), (ev.ClearChords(),) if song.chords else ()
     chart = ChordChart(changes=tuple(changes[at] for at in sorted(changes)))
     return replace(song, chords=chart), (ev.SetChordChart(chart=chart),)
 

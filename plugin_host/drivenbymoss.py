@@ -45,6 +45,10 @@ class Bitwig:
     slots: Mapping[Slot, bool] = field(default_factory=dict)
     """Whether each slot holds something."""
 
+    def shows(self, slot: Slot, track: str) -> bool:
+        """Whether a slot is still one of this track: another track has its number when the window was scrolled."""
+        return self.names.get(slot[0], "").strip() == track
+
     def empty_slot(self, track: str) -> Slot:
         """The first empty slot of a track. Raises ``HostError`` that says what is missing."""
         numbers = [number for number, name in sorted(self.names.items()) if name.strip() == track]

@@ -72,7 +72,7 @@ def greeted(offers: Offers, place: str, name: str, now: Seconds) -> tuple[Offers
     if served and served.place != place:
         raise DawTaken(
             f"{served.name} is connected to this daemon already, and one DAW is served at a time. Close it, or start "
-            "another daemon for this one: docs/ of this DAW's page says how its script finds it."
+            "another daemon for this one: the page of this DAW in docs/ says how its script finds it."
         )
     new = served is None or served.name != name
     waiting = tuple(replace(offer, due=now) for offer in offers.waiting) if new else offers.waiting

@@ -13,14 +13,16 @@ from typing import Any, Final, ParamSpec
 import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 
-from bridge.clip_shelf import FolderShelf
 from bridge.clips import Clip, ClipFolder, Receipt
 from bridge.http_config import HttpConfig
 from bridge.http_events import HOST
 from bridge.http_service import HttpService
+from bridge.library import Library
+from bridge.library_shelf import LibraryShelf
 from bridge.live_takes import LiveTakes
 from bridge.osc_schema import Command, Foreign
 from bridge.osc_server import Client, OscServer
+from bridge.session import SessionState
 from bridge.wav import LoopTags
 from midi.time import FOUR_FOUR, Beats, Bpm, MeterPoint, Seconds, TempoPoint
 
@@ -58,7 +60,7 @@ class Bench:
             token=token,
             take=self.osc.take,
             session=lambda: self.session,
-            shelf=FolderShelf(folder),
+            shelf=LibraryShelf(folder, Library(ClipFolder(folder)), SessionState),
             live=self.live,
             version="1.2.3",
             started="2026-01-01T00:00:00+00:00",

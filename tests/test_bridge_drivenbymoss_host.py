@@ -127,6 +127,28 @@ def test_a_clip_goes_into_an_empty_slot_and_a_lost_message_is_sent_again(tmp_pat
     on(act, again_s=0.05)
 
 
+@pytest.mark.parametrize("full", [0, 1])
+def test_a_window_that_was_scrolled_is_said_and_nothing_is_loaded_elsewhere(tmp_path: Path, full: int) -> None:
+    clip = tmp_path / "clip.wav"
+    clip.touch()
+
+    async def act(host: DrivenByMossHost, moss: Moss, desk: Desk) -> None:
+        for address, value in WINDOW:
+            host.interpret(address, (value,))  # type: ignore[arg-type]
+        placing = asyncio.create_task(host.place(placement(clip)))
+        await hear(moss)
+        assert (await hear(moss))[0] == "/track/2/clip/2/insertFile"
+        host.interpret("/track/2/name", ("Bass",))
+        host.interpret("/track/2/clip/2/hasContent", (full,))
+        with pytest.raises(HostError, match=r"was scrolled.*slot 2 of Sideman"):
+            await placing
+        moss.socket.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            await hear(moss)
+
+    on(act, again_s=0.05)
+
+
 def test_a_clip_that_is_not_taken_is_said(tmp_path: Path) -> None:
     clip = tmp_path / "clip.wav"
 

@@ -459,6 +459,20 @@ def test_a_clip_that_was_not_made_is_said(tmp_path: Path, why: str) -> None:
     on(tmp_path, act)
 
 
+def test_a_file_whose_name_leaves_no_room_for_the_text_s_is_moved_all_the_same(tmp_path: Path) -> None:
+    name = "a" * 250 + ".mid"
+
+    async def act(bench: Bench) -> None:
+        bench.drop(name)
+        await bench.look(2)
+        bench.desk.ended[0](Ended(why="The engine crashed."))
+        await bench.look(3)
+        assert bench.tree() == {f"in/not read/{name}"}
+        assert len(bench.desk.told) == 1 and f"{name} now." in bench.desk.told[0]
+
+    on(tmp_path, act)
+
+
 def test_nothing_to_play_is_said(tmp_path: Path) -> None:
     async def act(bench: Bench) -> None:
         bench.desk.refuse = NothingToPlay("The session is empty.")

@@ -160,6 +160,33 @@ def test_a_newer_version_replaces_what_was_ours_and_removes_what_it_has_no_more(
     assert (folder / "osc.py").read_bytes() == (SOURCE / "osc.py").read_bytes()
 
 
+@pytest.mark.parametrize("after", range(4))
+def test_an_update_that_is_cut_short_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    folder = install("ableton", machine(tmp_path), daemon=DAEMON).folder
+    whole = files(folder)
+    old = b"# an older version\n"
+    names = ("asking.py", "osc.py", "gone.py")
+    for name in names:
+        (folder / name).write_bytes(old)
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["files"] |= dict.fromkeys(names, hashlib.sha256(old).hexdigest())
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    write, written = module._write, []
+
+    def write_or_not(path: Path, content: bytes) -> None:
+        if len(written) == after:
+            raise OSError(28, "No space left on device", str(path))
+        written.append(path)
+        write(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_write", write_or_not)
+        with pytest.raises(InstallError, match="No space left"):
+            install("ableton", machine(tmp_path), daemon=DAEMON)
+    install("ableton", machine(tmp_path), daemon=DAEMON)
+    assert files(folder) == whole
+
+
 @pytest.mark.parametrize("kind", ["file", "changed", "folder", "link"])
 def test_what_is_not_ours_stops_everything_before_anything_is_written(tmp_path: Path, kind: str) -> None:
     folder = SCRIPTS["ableton"].folders["darwin"](machine(tmp_path)) / "Sideman"

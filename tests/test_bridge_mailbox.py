@@ -285,3 +285,55 @@ def test_a_file_that_cannot_be_read_is_passed_over(tmp_path: Path, monkeypatch: 
         assert closed.exists()
 
     in_box(tmp_path / "box", act)
+
+
+def test_what_cannot_be_kept_aside_holds_nothing_up(tmp_path: Path) -> None:
+    def act(box: Box) -> None:
+        (box.folder / "rejected").write_bytes(b"a file where the folder should be")
+        bad = box.put(1, b"bad")
+        box.put(2, mail("/good"))
+        box.mailbox.poll()
+        assert box.taken == [("/good", RUN)]
+        assert bad.read_bytes() == b"bad"
+        box.mailbox.poll()
+        assert [message.address for message in box.told()] == ["/sideman/error"]
+        # What was passed over is forgotten with its file: the name is a new file's then.
+        bad.unlink()
+        box.mailbox.poll()
+        box.put(1, mail("/again"))
+        box.mailbox.poll()
+        assert box.taken == [("/good", RUN), ("/again", RUN)]
+
+    in_box(tmp_path / "box", act)
+
+
+def test_a_poll_leaves_the_event_loop_to_others_after_a_while(tmp_path: Path) -> None:
+    def act(box: Box) -> None:
+        for number in range(3):
+            box.put(number, mail(f"/m{number}"))
+        take = box._take
+
+        def slowly(messages: Sequence[WireMessage], client: Client) -> None:
+            box.clock.now += module.LONGEST_S * 1.5
+            take(messages, client)
+
+        box.mailbox._take = slowly
+        for count in range(1, 4):
+            box.mailbox.poll()
+            assert [address for address, _ in box.taken] == [f"/m{number}" for number in range(count)]
+
+    in_box(tmp_path / "box", act)
+
+
+def test_nothing_is_written_through_a_link_that_lies_in_the_way(tmp_path: Path) -> None:
+    victim = tmp_path / "mine"
+    victim.write_bytes(b"mine")
+
+    def act(box: Box) -> None:
+        (box.folder / "daemon.part").symlink_to(victim)
+        box.clock.now += module.BEAT_S
+        box.mailbox.poll()
+        assert victim.read_bytes() == b"mine"
+        assert (box.folder / "daemon.txt").read_text() == f"{HEAD}\nabc 2\n"
+
+    in_box(tmp_path / "box", act)

@@ -79,6 +79,20 @@ def test_locators_named_as_chords_are_the_chords_and_others_are_not() -> None:
     assert told(("cue_points", "Verse", 0.0, "Chorus", 16.0)) == []
 
 
+def test_chords_go_with_the_last_locator_that_is_one() -> None:
+    chords, none = ("cue_points", "Am7", 0.0), ("cue_points", "Verse", 0.0)
+    assert told(chords, none, none)[1:] == [ev.ClearChords()]
+    assert told(chords, ("cue_points",))[1:] == [ev.ClearChords()]
+
+
+def test_c_major_is_what_live_shows_where_nobody_chose_a_scale() -> None:
+    unchosen = (("root_note", 0), ("scale_name", "Major"))
+    assert told(*unchosen) == []
+    (key, cleared) = told(("root_note", 2), ("scale_name", "Dorian"), ("scale_name", "Major"), *unchosen)[::2]
+    assert isinstance(key, ev.SetKey)
+    assert cleared == ev.ClearKey()
+
+
 def test_another_address_means_nothing_here() -> None:
     assert hear(Song(), "/live/track/get/volume", (0, 0.5)) is None
 

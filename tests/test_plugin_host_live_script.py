@@ -454,6 +454,141 @@ def test_a_bar_of_the_arrangement_that_is_free_is_taken(session: Any, clip: Path
     assert (placed.start_time, placed.end_time) == (32.0, 48.0)
 
 
+@pytest.mark.parametrize("guess", [120.0, 60.0, 240.0])
+@pytest.mark.parametrize("scenes", [8, 1])
+def test_what_lies_behind_a_bar_of_the_arrangement_is_not_cut(
+    session: Any, clip: Path, guess: float, scenes: int
+) -> None:
+    song = Song(scenes=scenes)
+    song.guessed_bpm = guess
+    track = song.add_track("Sideman", "audio")
+    before, behind = (
+        Clip(song.core, name=name, length=16.0, at=at) for name, at in (("before", 0.0), ("behind", 32.0))
+    )
+    track.arrange([before, behind])
+    if scenes == 1:
+        track.clip_slots[0].hold(Clip(song.core, name="mine"))
+    held = [slot.clip for slot in track.clip_slots]
+    steps = len(song.core.steps)
+    one = session(song)
+    one.ticked()
+    one.offer(clip, target="arrangement", start=16.0)
+    assert one.answers() == [("/sideman/place/done", (1, "track Sideman, beat 16 of the arrangement"))]
+    assert track.arrangement_clips[:2] == (before, behind)
+    (placed,) = track.arrangement_clips[2:]
+    assert (placed.name, placed.warping, placed.looping, placed.warp_mode) == (clip.stem, True, True, 6)
+    assert (placed.start_time, placed.end_time, placed.loop_start, placed.loop_end) == (16.0, 32.0, 0.0, 16.0)
+    assert [slot.clip for slot in track.clip_slots] == held  # the slot that it was made in is empty again
+    assert len(song.scenes) == scenes
+    assert len(song.core.steps) == steps + 1
+    song.undo()
+    assert track.arrangement_clips == (before, behind)
+
+
+def test_a_clip_stays_in_its_slot_where_the_arrangement_is_taken_meanwhile(session: Any, clip: Path) -> None:
+    song = Song()
+    track = song.add_track("Sideman", "audio")
+    one = session(song)
+    one.ticked()
+    one.offer(clip, target="arrangement")
+    one.live.tick()
+    mine = Clip(song.core, name="mine", length=4.0, at=12.0)
+    track.arrange([mine])
+    assert one.answers() == [
+        ("/sideman/place/done", (1, "track Sideman, slot 1, not in the arrangement: there is a clip at beat 0 now"))
+    ]
+    assert track.arrangement_clips == (mine,)
+    assert track.clip_slots[0].clip.name == clip.stem
+
+
+def test_a_clip_that_is_not_as_long_as_its_bars_does_not_go_into_the_arrangement(
+    session: Any, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Clip, "_warp", lambda self, warping: None)
+    song = Song()
+    track = song.add_track("Sideman", "audio")
+    one = session(song)
+    one.ticked()
+    one.offer(clip, target="arrangement")
+    ((address, (_, where)),) = one.answers()
+    assert address == "/sideman/place/done"
+    assert "slot 1, not in the arrangement" in where and "switch Warp on" in where
+    assert track.arrangement_clips == ()
+
+
+def test_a_clip_whose_tempo_changes_goes_into_the_arrangement_where_nothing_lies_behind(
+    session: Any, clip: Path
+) -> None:
+    song = Song()
+    track = song.add_track("Sideman", "audio")
+    behind = Clip(song.core, name="behind", length=16.0, at=16.0)
+    track.arrange([behind])
+    assert "a clip lies behind it" in refused(session, song, clip, target="arrangement", tempo=90.0)
+    assert track.arrangement_clips == (behind,)
+    one = session(song)
+    one.ticked()
+    one.offer(clip, target="arrangement", start=32.0, tempo=90.0)
+    ((address, (_, where)),) = one.answers()
+    assert (address, "beat 32 of the arrangement" in where, "not warped" in where) == (
+        "/sideman/place/done", True, True
+    )  # fmt: skip
+
+
+def test_a_lane_with_something_behind_is_left_alone(session: Any, clip: Path) -> None:
+    song = Song()
+    song.guessed_bpm = 240.0
+    track = song.add_track("Sideman", "audio")
+    one = session(song)
+    one.ticked()
+    for number, start in ((1, 16.0), (2, 0.0), (3, 32.0)):
+        one.offer(clip, number, target="lanes", start=start)
+    assert [where.partition("take ")[2] for _, (_, where) in one.answers(80)] == [
+        "lane 1, beat 16", "lane 2, beat 0", "lane 1, beat 32"
+    ]  # fmt: skip
+    assert [[(one.start_time, one.end_time) for one in lane.arrangement_clips] for lane in track.take_lanes] == [
+        [(16.0, 32.0), (32.0, 48.0)], [(0.0, 16.0)]
+    ]  # fmt: skip
+
+
+def test_an_offer_of_a_run_of_the_daemon_that_is_over_is_not_answered_to_the_next(session: Any, clip: Path) -> None:
+    one = session(Song())
+    one.ticked()
+    one.offer(clip)
+    one.live.tick()
+    one.daemon.say("/sideman/hosting", "si", "next run", 1)
+    one.live.tick(40)
+    assert not [message for message in one.daemon.heard() if message[0].startswith("/sideman/place/")]
+    assert one.song.track("Sideman").clip_slots[0].has_clip
+
+
+def test_an_offer_is_answered_whatever_live_raises(session: Any, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = session(Song())
+    one.ticked()
+
+    def broken(self: Song) -> None:
+        raise RuntimeError("not now")
+
+    monkeypatch.setattr(Song, "begin_undo_step", broken)
+    one.offer(clip)
+    assert one.answers() == [("/sideman/place/failed", (1, "Live does not take it: not now"))]
+
+
+def test_a_clip_that_live_does_not_tell_the_file_of_is_another_s(
+    session: Any, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    song = Song()
+    song.add_track("Sideman", "audio").clip_slots[0].hold(Clip(song.core, file=clip))
+
+    def broken(self: Clip) -> str:
+        raise RuntimeError("this clip's file is missing")
+
+    monkeypatch.setattr(Clip, "file_path", property(broken))
+    one = session(song)
+    one.ticked()
+    one.offer(clip, again=1)
+    assert one.answers() == [("/sideman/place/done", (1, "track Sideman, slot 2"))]
+
+
 def test_a_clip_whose_tempo_changes_stays_unwarped(session: Any, clip: Path) -> None:
     one = session(Song())
     one.ticked()
@@ -521,3 +656,39 @@ def test_the_daemon_is_where_the_file_says(script: Any, tmp_path: Path, text: st
     (tmp_path / "daemon.txt").write_text(text, encoding="utf-8")
     assert script.link.daemon_address(str(tmp_path)) == address
     assert script.link.daemon_address(str(tmp_path / "none")) == ("127.0.0.1", 9130)
+
+
+def test_only_the_daemon_s_own_address_is_heard(script: Any) -> None:
+    link = script.link.Link(("localhost", 9130))
+    ping = script.link.osc.encode("/sideman/pong", "s", "1")
+    sent = [(ping, ("10.0.0.9", 9130)), (ping, ("127.0.0.1", 9131)), (ping, ("127.0.0.1", 9130))]
+    assert link.receive(8) == []
+    link.close()
+
+    class Socket:
+        def recvfrom(self, size: int) -> tuple[bytes, tuple[str, int]]:
+            if not sent:
+                raise BlockingIOError
+            return sent.pop(0)
+
+        def close(self) -> None:
+            pass
+
+    link._socket = Socket()
+    assert link.receive(8) == [("/sideman/pong", ("1",))]
+    assert sent == []
+    link.close()
+
+
+def test_a_host_that_nobody_knows_is_looked_up_once(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def nobody(*arguments: object) -> list[Any]:
+        asked.append(arguments)
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nobody)
+    link = script.link.Link(("studio.local", 9130))
+    assert [link.send("/sideman/ping") for _ in range(3)] == [False] * 3
+    assert (len(asked), link.lost, link.receive(8)) == (1, 3, [])
+    link.close()

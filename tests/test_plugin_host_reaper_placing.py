@@ -311,6 +311,68 @@ def test_what_reaper_refuses_in_the_middle_leaves_nothing_half_made(newest: Sess
     assert said(reaper, "REAPER does not take it")
 
 
+def test_a_take_that_does_not_get_its_file_is_no_take(newest: Session, tmp_path: Path) -> None:
+    reaper, daemon = newest
+    daemon.send(offer(wav(tmp_path / "a.wav")))
+    daemon.live(reaper, 1)
+    before = reaper.tracks
+    reaper.do("takes_no_source", so=True)
+    daemon.send(offer(wav(tmp_path / "b.wav"), 2, id="next"))  # into the item that is there
+    daemon.send(offer(wav(tmp_path / "c.wav"), 3, start=32.0))  # into an item of its own
+    daemon.live(reaper, 2)
+    assert answers(daemon)[1:] == [
+        ("failed", number, "REAPER does not take it: it does not put the file into a take") for number in (2, 3)
+    ]
+    assert reaper.tracks == before
+
+
+def test_an_offer_of_a_run_of_the_daemon_that_is_over_is_not_answered_to_the_next(
+    newest: Session, tmp_path: Path
+) -> None:
+    reaper, daemon = newest
+    daemon.send(Accepted(id="ask", revision=1))
+    daemon.live(reaper, 1)
+    reaper.do("new_project", name="other.rpp")
+    reaper.do("choose_project", number=2)
+    daemon.send(offer(wav(tmp_path / "old.wav")))
+    daemon.live(reaper, 1)
+    (daemon.folder / "daemon.txt").unlink()
+    reaper.tick(30)
+    daemon.run, daemon.number = "abad1dea", 0
+    daemon.live(reaper, 3.5)
+    reaper.do("choose_project", number=1)
+    daemon.live(reaper, 1)
+    assert [take["name"] for take in reaper.tracks["Sideman"][0]["takes"]] == ["old"]
+    assert answers(daemon) == []  # number 1 is another clip for this daemon
+    daemon.send(offer(wav(tmp_path / "new.wav"), start=32.0))
+    daemon.live(reaper, 1)
+    assert answers(daemon) == [("done", 1, "track Sideman, at 9.1.00, take 1")]
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_clip_is_not_put_into_a_tab_that_was_chosen_meanwhile(newest: Session, tmp_path: Path, closed: bool) -> None:
+    reaper, daemon = newest
+    for index in range(300):
+        reaper.do("add_track", name=f"track {index}")
+        reaper.do("add_audio_item", track=index + 1, position=0.0, length=1.0)
+    daemon.send(offer(wav(tmp_path / "a.wav"), again=1))  # what is there already is looked for in slices
+    reaper.tick(4)
+    reaper.do("new_project", name="other.rpp")
+    reaper.do("choose_project", number=2)
+    if closed:
+        reaper.do("close_project", number=1)
+    daemon.live(reaper, 2)
+    assert reaper.tracks == {}
+    if closed:
+        assert answers(daemon) == [("failed", 1, "The project that the clip was made for is closed.")]
+        return
+    assert answers(daemon) == []
+    reaper.do("choose_project", number=1)
+    daemon.live(reaper, 2)
+    assert [answer[0] for answer in answers(daemon)] == ["done"]
+    assert [take["name"] for take in reaper.tracks["Sideman"][0]["takes"]] == ["a"]
+
+
 def test_a_source_that_reaper_does_not_make_is_said(newest: Session, tmp_path: Path) -> None:
     reaper, daemon = newest
     reaper.do("no_sources", so=True)

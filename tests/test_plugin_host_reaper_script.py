@@ -548,6 +548,17 @@ def test_actions_ask_and_start_the_script_where_it_does_not_run(kind: str, tmp_p
         ]  # fmt: skip
 
 
+def test_an_action_does_not_end_a_script_that_a_dialog_holds_up(session: Session) -> None:
+    reaper, daemon = session
+    late = "reaper.SetExtState('Sideman', 'alive', tostring(reaper.time_precise() - 30), false)"
+    reaper.do("evaluate", chunk=late)
+    reaper.action("Cancel")
+    assert reaper.do("is_running", path=str(MAIN))
+    daemon.forget()
+    daemon.live(reaper, 1)
+    assert daemon.told("/sideman/cancel") == [()]
+
+
 def test_a_clip_is_asked_for_when_what_was_just_changed_has_been_told(session: Session) -> None:
     reaper, daemon = session
     add_chords(reaper, chord("57 60 64", 0.0, 2000.0), 2000.0)

@@ -154,6 +154,32 @@ test("a tempo that Live guessed otherwise is said", () => {
   assert.deepEqual(place(bench), ["placed 1 track Sideman, slot 1 (check its tempo in Live: it is 120)"]);
 });
 
+test("a clip in the arrangement is as long as its bars, whatever Live guesses", () => {
+  const bench = loaded();
+  bench.set.beatsOf = 32;
+  place(bench, { area: "arrangement", start: 8 });
+  const clip = bench.set.tracks[0].arranged[0].properties;
+  assert.deepEqual([clip.start_time, clip.end_time], [8, 24]);
+});
+
+test("what goes wrong while a clip is fitted is said, and the device goes on", () => {
+  const bench = loaded();
+  bench.js.send("place", 1, "a", "slots", "Sideman", 0, 16, 120, 1, 0, FILE);
+  Object.defineProperty(bench.set.tracks[0].slots[0].content.properties, "available_warp_modes", {
+    get() {
+      throw new Error("gone");
+    },
+  });
+  bench.js.run();
+  bench.js.run();
+  assert.deepEqual(bench.said().filter((line) => line.startsWith("placed")), [
+    "placed 1 track Sideman, slot 1 (its warp and loop are as Live set them: gone)",
+  ]);
+  bench.set.song.change("tempo", 99);
+  bench.js.run();
+  assert.deepEqual(bench.said(), ["tell /sideman/tempo f 99"]);
+});
+
 test("a clip that Live does not warp is placed all the same", () => {
   const bench = loaded();
   bench.set.settle = () => {};
@@ -176,7 +202,12 @@ test("the arrangement takes a clip where it is free", () => {
   const bench = loaded();
   const asked = { area: "arrangement", track: "Keys", start: 32 };
   assert.deepEqual(place(bench, asked), ["placed 1 track Keys, beat 32 of the arrangement"]);
-  assert.match(place(bench, { ...asked, offer: 2, start: 40 })[0], /^failed 2 There is a clip on Keys at beat 40/);
+  const [clip] = bench.set.tracks[0].arranged;
+  assert.deepEqual([clip.properties.end_time, clip.properties.loop_end, clip.properties.looping], [48, 16, 1]);
+  assert.match(place(bench, { ...asked, offer: 2, start: 40 })[0], /^failed 2 There is a clip on Keys at or behind beat 40/);
+  // Live would cut what lies behind, where it takes the clip to be longer.
+  assert.match(place(bench, { ...asked, offer: 5, start: 16 })[0], /^failed 5 There is a clip on Keys at or behind beat 16/);
+  assert.equal(bench.set.tracks[0].arranged.length, 1);
   assert.match(place(bench, { ...asked, offer: 3, start: 2e6 })[0], /no beat 2000000/);
   assert.match(place(bench, { ...asked, offer: 4, area: "lanes" })[0], /makes no take lanes/);
 });

@@ -72,6 +72,7 @@ class Clip(LiveObject):
         self._start = 0.0
         self._start_marker, self._end_marker = 0.0, self._end
         self._markers: tuple[WarpMarker, ...] = ()
+        self._region = self._beats(self._end)
 
     # What it is
 
@@ -97,10 +98,24 @@ class Clip(LiveObject):
 
     @property
     def end_time(self) -> float:
-        """The song beat that it ends at; an unwarped clip takes its seconds at the guessed tempo."""
-        length = self._end - self._start
-        beats = length if self.is_midi_clip or self._warping else length * self._guessed_bpm / 60
-        return self.start_time + beats
+        """The song beat of an arrangement clip's right edge; a session clip's length in beats.
+
+        What loops keeps its right edge. Where it does not loop, the edge goes with the ends of the loop.
+        """
+        return self.start_time + (self._region if self.is_arrangement_clip else self._beats(self._end - self._start))
+
+    def _beats(self, length: float) -> float:
+        """An unwarped clip takes its seconds at the guessed tempo."""
+        return length if self.is_midi_clip or self._warping else length * self._guessed_bpm / 60
+
+    def copy_at(self, at: float) -> Clip:
+        """This clip in the arrangement, once through its loop, or from marker to marker."""
+        copy = Clip(self.core, file=self._file, at=at, guessed_bpm=self._guessed_bpm)
+        for name in ("_name", "_notes", "_muted", "_warping", "_looping", "_mode", "_end", "_start", "_start_marker",
+                     "_end_marker", "_markers"):  # fmt: skip
+            setattr(copy, name, getattr(self, name))
+        copy._region = copy._beats(copy.loop_end - copy.loop_start)
+        return copy
 
     @property
     def file_path(self) -> str:
@@ -151,6 +166,7 @@ class Clip(LiveObject):
         if beat >= self.loop_end:
             raise RuntimeError("Cannot set LoopStart behind LoopEnd")
         self.put("_start" if self._looping else "_start_marker", float(beat), "loop_start")
+        self._move_edge()
 
     @property
     def loop_end(self) -> float:
@@ -162,6 +178,11 @@ class Clip(LiveObject):
         if beat <= self.loop_start:
             raise RuntimeError("Cannot set LoopEnd before LoopStart")
         self.put("_end" if self._looping else "_end_marker", float(beat), "loop_end")
+        self._move_edge()
+
+    def _move_edge(self) -> None:
+        if self.is_arrangement_clip and not self._looping:
+            self.put("_region", self._beats(self._end_marker - self._start_marker), "end_time")
 
     @property
     def start_marker(self) -> float:

@@ -137,6 +137,15 @@ class Song(LiveObject):
             track.add_slot()
         return self.scenes[-1]
 
+    def delete_scene(self, index: int) -> None:
+        """Take a scene away. Raises ``RuntimeError`` for one that is not there, and for the last."""
+        self.core.may_change()
+        if len(self.scenes) < 2 or not 0 <= index < len(self.scenes):
+            raise RuntimeError("Invalid scene index")
+        self.put("scenes", self.scenes[:index] + self.scenes[index + 1 :], "scenes")
+        for track in self.tracks:
+            track.drop_slot(index)
+
     def audio_clip(self, path: str, at: float | None = None) -> Clip:
         """A clip of a file, named as the file. Raises ``RuntimeError``."""
         file = audio_file(path)

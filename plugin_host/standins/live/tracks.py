@@ -59,6 +59,12 @@ class ClipSlot(LiveObject):
         self.hold(clip)
         return clip
 
+    def delete_clip(self) -> None:
+        """Empty it. Raises ``RuntimeError`` where it is."""
+        if self._clip is None:
+            raise RuntimeError("Slot is empty")
+        self.put("_clip", None, "has_clip")
+
 
 class TakeLane(LiveObject):
     """A take lane."""
@@ -81,7 +87,8 @@ class TakeLane(LiveObject):
         self._track.takes_audio()
         _check_beat(start)
         clip = self._track.song.audio_clip(path, at=start)
-        self.put("_clips", (*self._clips, clip), "arrangement_clips")
+        kept = [other for other in self._clips if other.end_time <= start or other.start_time >= clip.end_time]
+        self.put("_clips", (*kept, clip), "arrangement_clips")
         return clip
 
 
@@ -219,6 +226,10 @@ class Track(LiveObject):
         """A new scene has a slot on every track."""
         self.put("clip_slots", [*self.clip_slots, ClipSlot(self)], "clip_slots")
 
+    def drop_slot(self, index: int) -> None:
+        """A scene's slot goes with it."""
+        self.put("clip_slots", self.clip_slots[:index] + self.clip_slots[index + 1 :], "clip_slots")
+
     def takes_audio(self) -> None:
         """Raise ``RuntimeError`` where no audio clip can be made."""
         self.check()
@@ -231,8 +242,20 @@ class Track(LiveObject):
         """A clip of the file in the arrangement; what it covers is cut, as in Live."""
         self.takes_audio()
         _check_beat(start)
-        clip = self.song.audio_clip(path, at=start)
-        kept = [other for other in self._clips if other.end_time <= start or other.start_time >= clip.end_time]
+        return self._lay(self.song.audio_clip(path, at=start))
+
+    def duplicate_clip_to_arrangement(self, clip: Clip, start: float) -> Clip:
+        """A copy of a clip in the arrangement; what it covers is cut."""
+        if not isinstance(clip, Clip):
+            raise TypeError("Python argument types did not match C++ signature")
+        if clip.is_audio_clip:
+            self.takes_audio()
+        _check_beat(start)
+        return self._lay(clip.copy_at(start))
+
+    def _lay(self, clip: Clip) -> Clip:
+        start, end = clip.start_time, clip.end_time
+        kept = [other for other in self._clips if other.end_time <= start or other.start_time >= end]
         self.put("_clips", (*kept, clip), "arrangement_clips")
         return clip
 

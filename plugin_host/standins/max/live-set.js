@@ -114,6 +114,7 @@ class LiveSet {
   addArranged(track, path, start) {
     const clip = this.audioClip(track, path);
     if (clip) {
+      clip.properties.is_arrangement_clip = 1;
       clip.properties.start_time = start;
       clip.properties.end_time = start + this.beatsOf;
       track.arranged.push(clip);
@@ -151,7 +152,7 @@ class LiveSet {
     return new LiveObject(
       this,
       "Clip",
-      { name: "", looping: 0, loop_start: 0, loop_end: 1, start_marker: 0, start_time: 0, end_time: 0, ...properties },
+      { name: "", is_arrangement_clip: 0, looping: 0, loop_start: 0, loop_end: 1, start_marker: 0, start_time: 0, end_time: 0, ...properties },
       functions,
     );
   }
@@ -233,6 +234,7 @@ function liveApiOf(set) {
         set.fail("looping: the clip is not warped");
       } else {
         this.object.change(name, value);
+        moveEdge(this.object.properties, name);
       }
     }
 
@@ -245,6 +247,13 @@ function liveApiOf(set) {
       return found(...args);
     }
   };
+}
+
+// What loops keeps its right edge in the arrangement; where it does not loop, the edge goes with the loop's ends.
+function moveEdge(clip, name) {
+  if (clip.is_arrangement_clip && !clip.looping && (name === "loop_start" || name === "loop_end")) {
+    clip.end_time = clip.start_time + clip.loop_end - clip.loop_start;
+  }
 }
 
 function resolve(set, path) {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import Generator, Sequence
+    from typing import Generator, Sequence, Tuple
 
     from .lom import Clip, Marker
 
@@ -19,6 +19,7 @@ WARP_MODES = (6, 4, 0)
 """Complex Pro where this Live has it, else Complex, else Beats."""
 MOST_DRIFT_S = 0.002
 """Warp markers that would move the last beat by less than this are left alone."""
+SAME_BEATS = 0.01
 
 
 def fit(clip: Clip, beats: float, tempo: float, steady: bool) -> Generator[None, None, str]:
@@ -41,6 +42,8 @@ def fit(clip: Clip, beats: float, tempo: float, steady: bool) -> Generator[None,
     if mode is not None and clip.warp_mode != mode:
         clip.warp_mode = mode
     set_loop(clip, beats)
+    if clip.is_arrangement_clip and abs(clip.end_time - clip.start_time - beats) > SAME_BEATS:
+        remark += " (it is %g beats long there: drag its edge to %g)" % (clip.end_time - clip.start_time, beats)
     return remark
 
 
@@ -78,8 +81,18 @@ def seconds_at(markers: Sequence[Marker], beat: float) -> float:
 
 
 def set_loop(clip: Clip, beats: float) -> None:
-    """Loop from beat 0 to the end. Starts go first: they are 0, and so never lie past an end."""
+    """Loop from beat 0 to the end. Starts go first: they are 0, and so never lie past an end.
+
+    An arrangement clip is as long as the loop's ends say while it does not loop, and keeps its length after that.
+    """
+    if clip.is_arrangement_clip:
+        clip.looping = False
+        _set(clip, ("loop_start", 0.0), ("loop_end", beats))
     clip.looping = True
-    for name, value in (("loop_start", 0.0), ("loop_end", beats), ("start_marker", 0.0), ("end_marker", beats)):
+    _set(clip, ("loop_start", 0.0), ("loop_end", beats), ("start_marker", 0.0), ("end_marker", beats))
+
+
+def _set(clip: Clip, *properties: Tuple[str, float]) -> None:
+    for name, value in properties:
         if abs(getattr(clip, name) - value) > 1e-9:
             setattr(clip, name, value)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from . import osc
 
 if TYPE_CHECKING:
-    from typing import List, Optional, Tuple
+    from typing import Any, List, Optional, Tuple
 
 DEFAULT_ADDRESS = ("127.0.0.1", 9130)
 ADDRESS_FILE = "daemon.txt"
@@ -32,13 +32,23 @@ def daemon_address(folder: Optional[str] = None) -> Tuple[str, int]:
     return DEFAULT_ADDRESS
 
 
+def resolved(address: Tuple[str, int]) -> Tuple[int, Optional[Tuple[Any, ...]]]:
+    """Family and number of an address; looked up once, because that may take seconds. None for a host without one."""
+    try:
+        found = socket.getaddrinfo(address[0], address[1], 0, socket.SOCK_DGRAM)
+    except (OSError, UnicodeError):
+        return socket.AF_INET, None
+    family, _, _, _, number = next((one for one in found if one[0] == socket.AF_INET), found[0])
+    return family, number
+
+
 class Link:
     """A socket that sends to one daemon and hears what comes back from it."""
 
     def __init__(self, address: Tuple[str, int]) -> None:
         self.address = address
         self.lost = 0
-        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        family, self._peer = resolved(address)
         self._socket: Optional[socket.socket] = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         with contextlib.suppress(OSError):  # the system's own sizes will do
@@ -53,7 +63,9 @@ class Link:
             datagram = osc.encode(address, tags, *arguments)
             if len(datagram) > MOST_BYTES:
                 raise ValueError("too long")
-            self._socket.sendto(datagram, self.address)
+            if self._peer is None:
+                raise OSError("the daemon's host is not known")
+            self._socket.sendto(datagram, self._peer)
         except (OSError, ValueError):
             self.lost += 1
             return False
@@ -71,7 +83,7 @@ class Link:
                 break
             except OSError:  # Windows and Linux tell here that a datagram sent before reached nobody
                 continue
-            if sender[1] != self.address[1]:
+            if self._peer is None or sender[:2] != self._peer[:2]:  # not the daemon: it may tell us nothing
                 continue
             try:
                 messages.append(osc.decode(datagram))

@@ -1,25 +1,76 @@
-"""Where a clip goes: the next empty slot of a track, its arrangement, or a take lane. Nothing is ever overwritten."""
+"""Where a clip goes: the next empty slot of a track, its arrangement, or a take lane. Nothing is ever overwritten.
+
+In the arrangement Live gives a new clip the length that it guesses, cuts what lies behind it, and lets nobody change
+the length of a clip that loops. So a clip for the arrangement is made in a slot, fitted there, and moved when it is as
+long as its bars.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import Optional, Sequence, Tuple
+    from typing import Generator, Optional, Sequence
 
     from .lom import Clip, Song, Track
-
-    Put = Tuple[Clip, str]
 
 TRACK = "Sideman"
 LAST_BEAT = 1576800.0
 """Live's arrangement ends here."""
 AREAS = ("slots", "arrangement", "lanes")
+SLOTS_A_STEP = 24
+"""Slots and clips that are looked into in one step."""
+SAME_BEATS = 1e-3
 
 
 class NotPlaced(Exception):
     """Why a clip cannot be placed, and what to do; the file stays where it is."""
+
+
+class Put:
+    """A clip that was made, and where it is in words."""
+
+    def __init__(self, clip: Clip, where: str) -> None:
+        self.clip, self.where = clip, where
+
+    def finish(self) -> str:
+        """The clip is fitted; says where it is now."""
+        return self.where
+
+
+class InSlot(Put):
+    """A clip in a slot."""
+
+    def __init__(self, clip: Clip, song: Song, track: Track, index: int, *, new_scene: bool) -> None:
+        super().__init__(clip, "track %s, slot %d" % (track.name, index + 1))
+        self.song, self.track, self.index, self.new_scene = song, track, index, new_scene
+
+
+class ForArrangement(Put):
+    """A clip in a slot that goes into the arrangement when it is as long as its bars."""
+
+    def __init__(self, made: InSlot, start: float, beats: float) -> None:
+        super().__init__(made.clip, made.where)
+        self._made, self._start, self._beats = made, start, beats
+
+    def finish(self) -> str:
+        """Move it; where that cannot be it stays in its slot, and the words say why."""
+        made, clip, start = self._made, self.clip, self._start
+        if not clip.looping or abs(clip.loop_end - clip.loop_start - self._beats) > SAME_BEATS:
+            return self.where + ", not in the arrangement: Live has not made it as long as its bars"
+        if not _free(made.track.arrangement_clips, start, self._beats):
+            return self.where + ", not in the arrangement: there is a clip at beat %g now" % start
+        try:
+            made.track.duplicate_clip_to_arrangement(clip, float(start))
+        except Exception as error:
+            return self.where + ", not in the arrangement: %s" % (str(error).strip() or type(error).__name__)
+        made.track.clip_slots[made.index].delete_clip()
+        if made.new_scene:
+            with contextlib.suppress(RuntimeError):  # an empty scene more is no harm
+                made.song.delete_scene(made.index)
+        return "track %s, beat %g of the arrangement" % (made.track.name, start)
 
 
 class Place:
@@ -30,18 +81,28 @@ class Place:
         self.area = area if area in AREAS else AREAS[0]
         self.track = track.strip() or TRACK
 
-    def put(self, song: Song, path: str, start: float, beats: float, name: str) -> Put:
-        """Make the clip; returns it, and where it is in words. Raises ``NotPlaced``, and what Live raises."""
+    def put(self, song: Song, path: str, start: float, beats: float, *, steady: bool) -> Put:
+        """Make the clip; ``finish`` is to be called when it is fitted. Raises ``NotPlaced``, and what Live raises.
+
+        ``steady`` is whether one tempo fills it: only then is it warped, and as long as its bars everywhere.
+        """
         if not os.path.isfile(path):
-            raise NotPlaced("The file of %s is gone." % name)
+            raise NotPlaced("The file of %s is gone." % os.path.splitext(os.path.basename(path))[0])
         track = self._track(song)
         if self.area == "slots":
             return _into_slot(song, track, path)
         if not 0 <= start <= LAST_BEAT - beats:
             raise NotPlaced("Live's arrangement has no beat %g." % start)
         if self.area == "arrangement":
-            return _into_arrangement(track, path, start, beats)
-        return _into_lane(track, path, start, beats)
+            if not _free(track.arrangement_clips, start, beats):
+                raise NotPlaced(
+                    "There is a clip on %s at beat %g of the arrangement already: move it, or ask for lanes."
+                    % (track.name, start)
+                )
+            if steady:
+                return ForArrangement(_into_slot(song, track, path), start, beats)
+            return _into_arrangement(track, path, start)
+        return _into_lane(track, path, start)
 
     def _track(self, song: Song) -> Track:
         """The track of that name, made where there is none."""
@@ -63,10 +124,11 @@ class Place:
         return track
 
 
-def _into_slot(song: Song, track: Track, path: str) -> Put:
+def _into_slot(song: Song, track: Track, path: str) -> InSlot:
     if not hasattr(track.clip_slots[0] if track.clip_slots else None, "create_audio_clip") and track.clip_slots:
         raise NotPlaced(too_old("12.0.5"))
     index = next((index for index, slot in enumerate(track.clip_slots) if not slot.has_clip), None)
+    new_scene = index is None
     if index is None:
         try:
             song.create_scene(-1)
@@ -78,31 +140,34 @@ def _into_slot(song: Song, track: Track, path: str) -> Put:
     clip = slot.clip
     if clip is None:
         raise NotPlaced("Live made no clip of the file.")
-    return clip, "track %s, slot %d" % (track.name, index + 1)
+    return InSlot(clip, song, track, index, new_scene=new_scene)
 
 
-def _into_arrangement(track: Track, path: str, start: float, beats: float) -> Put:
+def _into_arrangement(track: Track, path: str, start: float) -> Put:
+    """A clip that is not warped: Live says how long it is."""
     if not hasattr(track, "create_audio_clip"):
         raise NotPlaced(too_old("12.0.5"))
-    if not _free(track.arrangement_clips, start, beats):
+    if not _last(track.arrangement_clips, start):
         raise NotPlaced(
-            "There is a clip on %s at beat %g of the arrangement already: move it, or ask for lanes."
-            % (track.name, start)
+            "The tempo changes in the clip, so Live may make it longer than its bars, and a clip lies behind it on %s: "
+            "ask for lanes." % track.name
         )
-    return track.create_audio_clip(path, float(start)), "track %s, beat %g of the arrangement" % (track.name, start)
+    where = "track %s, beat %g of the arrangement" % (track.name, start)
+    return Put(track.create_audio_clip(path, float(start)), where)
 
 
-def _into_lane(track: Track, path: str, start: float, beats: float) -> Put:
+def _into_lane(track: Track, path: str, start: float) -> Put:
+    """A clip in the first lane that has nothing behind its beginning: it may be longer than its bars until it fits."""
     if not hasattr(track, "create_take_lane"):
         raise NotPlaced(too_old("12.2"))
     lanes = track.take_lanes
-    index = next((index for index, lane in enumerate(lanes) if _free(lane.arrangement_clips, start, beats)), None)
+    index = next((index for index, lane in enumerate(lanes) if _last(lane.arrangement_clips, start)), None)
     if index is None:
         track.create_take_lane()
         lanes = track.take_lanes
         index = len(lanes) - 1
     clip = lanes[index].create_audio_clip(path, float(start))
-    return clip, "track %s, take lane %d, beat %g" % (track.name, index + 1, start)
+    return Put(clip, "track %s, take lane %d, beat %g" % (track.name, index + 1, start))
 
 
 def too_old(version: str) -> str:
@@ -116,20 +181,39 @@ def _free(clips: Sequence[Clip], start: float, beats: float) -> bool:
     return all(clip.end_time <= start + 1e-6 or clip.start_time >= start + beats - 1e-6 for clip in clips)
 
 
-def holding(song: Song, path: str) -> Optional[str]:
-    """Where a clip of this file is already, in words; for offers that an earlier run of the script may have taken."""
+def _last(clips: Sequence[Clip], start: float) -> bool:
+    """Whether nothing lies behind this beat."""
+    return all(clip.end_time <= start + 1e-6 for clip in clips)
+
+
+def holding(song: Song, path: str) -> Generator[None, None, Optional[str]]:
+    """Where a clip of this file is already, in words; for offers that an earlier run of the script may have taken.
+
+    It goes through the set in slices.
+    """
+    seen = 0
     for track in song.tracks:
         if not track.has_audio_input:
             continue
         for index, slot in enumerate(track.clip_slots):
             if slot.has_clip and _is_of(slot.clip, path):
                 return "track %s, slot %d" % (track.name, index + 1)
+            seen += 1
+            if seen % SLOTS_A_STEP == 0:
+                yield
         lanes = [lane.arrangement_clips for lane in getattr(track, "take_lanes", ())]
-        for clips in [track.arrangement_clips] + lanes:
-            if any(_is_of(clip, path) for clip in clips):
+        for clip in [clip for clips in [track.arrangement_clips] + lanes for clip in clips]:
+            if _is_of(clip, path):
                 return "track %s, the arrangement" % track.name
+            seen += 1
+            if seen % SLOTS_A_STEP == 0:
+                yield
     return None
 
 
 def _is_of(clip: Optional[Clip], path: str) -> bool:
-    return clip is not None and clip.is_audio_clip and os.path.normcase(clip.file_path) == os.path.normcase(path)
+    """Whether it is a clip of this file; one that Live does not tell the file of is another's."""
+    try:
+        return clip is not None and clip.is_audio_clip and os.path.normcase(clip.file_path) == os.path.normcase(path)
+    except RuntimeError:
+        return False

@@ -40,6 +40,7 @@ class Offer:
         if not good:
             raise ValueError("/sideman/place came with other arguments than this script knows: install it anew")
         number, self.id, take, self.path, self.target, start, beats, seconds, tempo, top, bottom, again = arguments
+        self.run = run
         self.key: Key = (run, int(str(number)))
         self.take = int(str(take))
         self.start, self.beats = float(str(start)), float(str(beats))
@@ -71,6 +72,11 @@ class Placer:
         self._waiting: Deque[Offer] = deque()
         self._known: OrderedDict[Key, Optional[Answer]] = OrderedDict()
         self._steps: Optional[Generator[None, None, None]] = None
+        self._run = ""
+
+    def serve(self, run: str) -> None:
+        """The run of the daemon that is answered: another one's offers have the same numbers, and are other clips."""
+        self._run = run
 
     @property
     def busy(self) -> bool:
@@ -110,22 +116,27 @@ class Placer:
             self._steps = None
 
     def _place(self, offer: Offer) -> Generator[None, None, None]:
-        song = self._song
-        found = places.holding(song, offer.file) if offer.again else None
-        if found is not None:
-            self._placed(offer, found + ", where it was already")
-            return
-        song.begin_undo_step()
+        """Whatever happens, the offer is answered."""
         try:
-            clip, where = places.Place(offer.target).put(song, offer.file, offer.start, offer.beats, offer.name)
-            remark = yield from self._fit(offer, clip)
-            self._placed(offer, where + remark)
+            found = (yield from places.holding(self._song, offer.file)) if offer.again else None
+            where = found + ", where it was already" if found else (yield from self._put(offer))
         except places.NotPlaced as error:
             self._failed(offer, str(error))
         except Exception as error:
             self._failed(offer, "Live does not take it: %s" % (str(error).strip() or type(error).__name__))
+        else:
+            self._placed(offer, where)
+
+    def _put(self, offer: Offer) -> Generator[None, None, str]:
+        """Everything that changes the set, in one undo step; says where the clip is."""
+        self._song.begin_undo_step()
+        try:
+            place = places.Place(offer.target)
+            put = place.put(self._song, offer.file, offer.start, offer.beats, steady=offer.steady)
+            remark = yield from self._fit(offer, put.clip)
+            return put.finish() + remark
         finally:
-            song.end_undo_step()
+            self._song.end_undo_step()
 
     def _fit(self, offer: Offer, clip: Clip) -> Generator[None, None, str]:
         """Name, warp and loop; what Live does not take is remarked, and the clip stays."""
@@ -145,4 +156,5 @@ class Placer:
 
     def _answer(self, offer: Offer, answer: Answer) -> None:
         self._known[offer.key] = answer
-        self._send(answer[0], answer[1], *answer[2])
+        if offer.run == self._run:
+            self._send(answer[0], answer[1], *answer[2])

@@ -100,6 +100,9 @@ class Sideman:
         """Live asks for a fresh state: everything is told again."""
         self._tell_all()
 
+    def port_settings_changed(self) -> None:
+        """There are no ports of ours."""
+
     def receive_midi(self, midi: object) -> None:
         """There is no MIDI to hear."""
 
@@ -164,6 +167,7 @@ class Sideman:
         if run == self._run:
             return
         self._run, self._refused = str(run), ""
+        self._placer.serve(self._run)
         self._link.send("/sideman/subscribe")
         self._tell_all()
         text = "" if places else ", which places no clips in Live: it was started without --host ableton"

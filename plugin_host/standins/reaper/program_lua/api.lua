@@ -201,6 +201,26 @@ end
 
 function api.UpdateItemInProject(_) end
 
+-- An item's state as text: the stand-in writes a number, and keeps what it stands for, as far as takes go.
+local states = {}
+
+function api.GetItemStateChunk(item, _, _)
+  states[#states + 1] = { takes = { table.unpack(item.takes) }, active = item.active, ext = item.ext.sideman }
+  return true, ("<ITEM\nSTATE %d\n>\n"):format(#states)
+end
+
+function api.SetItemStateChunk(item, chunk, _)
+  local state = states[tonumber(chunk:match("\nSTATE (%d+)\n"))]
+  if not state then
+    return false
+  end
+  local project = item.track.project
+  project:put(item, "takes", { table.unpack(state.takes) })
+  project:put(item, "active", state.active)
+  project:put(item.ext, "sideman", state.ext)
+  return true
+end
+
 local function selected(proj)
   local found = {}
   for _, track in ipairs(of(proj).tracks) do
@@ -299,6 +319,9 @@ function api.PCM_Source_Destroy(source)
 end
 
 function api.SetMediaItemTake_Source(take, source)
+  if program.takes_no_source then
+    return false
+  end
   source.used = true
   take.item.track.project:put(take, "source", source)
   return true

@@ -24,6 +24,7 @@ GetActiveTake MediaItem
 GetAppVersion
 GetCursorPositionEx ReaProject
 GetExtState string string
+GetItemStateChunk MediaItem string boolean
 GetMediaItemInfo_Value MediaItem string
 GetMediaItemTakeInfo_Value MediaItem_Take string
 GetMediaItemTake_Source MediaItem_Take
@@ -43,6 +44,7 @@ GetSetRepeatEx ReaProject integer
 GetSet_LoopTimeRange2 ReaProject boolean boolean number number boolean
 GetTake MediaItem integer
 GetTempoTimeSigMarker ReaProject integer
+GetToggleCommandStateEx integer integer
 GetTrack ReaProject integer
 GetTrackMIDINoteNameEx ReaProject MediaTrack integer integer
 GetTrackMediaItem MediaTrack integer
@@ -64,6 +66,7 @@ RecursiveCreateDirectory string integer
 RefreshToolbar2 integer integer
 SetActiveTake MediaItem_Take
 SetExtState string string string boolean
+SetItemStateChunk MediaItem string boolean
 SetMediaItemInfo_Value MediaItem string number
 SetMediaItemTakeInfo_Value MediaItem_Take string number
 SetMediaItemTake_Source MediaItem_Take PCM_source

@@ -128,6 +128,10 @@ function api.SetToggleCommandState(_, command, state)
   return true
 end
 
+function api.GetToggleCommandStateEx(_, command)
+  return program.toggles[command] or -1
+end
+
 function api.RefreshToolbar2(_, _) end
 
 function api.Help_Set(text, _)

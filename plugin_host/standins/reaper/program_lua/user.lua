@@ -159,6 +159,10 @@ function user.no_sources(given)
   program.no_sources = given.so
 end
 
+function user.takes_no_source(given)
+  program.takes_no_source = given.so
+end
+
 function user.name_note(given)
   edited().tracks[given.track].note_names[given.pitch] = given.name
 end

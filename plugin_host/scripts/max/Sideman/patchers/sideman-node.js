@@ -5,7 +5,9 @@
 
 const dgram = require("dgram");
 const fs = require("fs");
+const net = require("net");
 const path = require("path");
+const { performance } = require("perf_hooks"); // no global in the Node of Max 8.0
 const maxApi = require("max-api");
 const { Link } = require("./sideman-link.js");
 const osc = require("./sideman-osc.js");
@@ -49,7 +51,7 @@ class Socket {
     this.socket = dgram.createSocket(address.host.includes(":") ? "udp6" : "udp4");
     this.socket.on("error", () => {}); // a daemon that is not there: the silence is told
     this.socket.on("message", (bytes, sender) => {
-      if (sender.port !== address.port) {
+      if (sender.port !== address.port || (net.isIP(address.host) && sender.address !== address.host)) {
         return;
       }
       let message;

@@ -235,7 +235,7 @@ function fitPlaced() {
     if (!one.steady) {
       outlet(0, "placed", one.offer, one.where + " (the tempo changes in it, so it is not warped)");
     } else if (number(one.clip, "warping")) {
-      outlet(0, "placed", one.offer, one.where + fit(one.clip, one.beats, one.tempo));
+      outlet(0, "placed", one.offer, one.where + fitOrSay(one));
     } else if (one.ticks >= SETTLE_TICKS) {
       outlet(0, "placed", one.offer, one.where + " (Live has not warped it: switch Warp on, tempo " + one.tempo + ")");
     } else {
@@ -243,6 +243,15 @@ function fitPlaced() {
     }
   }
   fitting = waiting;
+}
+
+// Whatever goes wrong, the clip is in the set and is answered.
+function fitOrSay(one) {
+  try {
+    return fit(one.clip, one.beats, one.tempo);
+  } catch (error) {
+    return " (its warp and loop are as Live set them: " + String(error.message || error) + ")";
+  }
 }
 
 function put(name, area, trackName, start, beats, paths) {
@@ -326,8 +335,12 @@ function intoArrangement(track, name, start, beats, paths) {
   if (!(start >= 0 && start <= LAST_BEAT - beats)) {
     throw new Error("Live's arrangement has no beat " + start + ".");
   }
-  if (!isFree(children(track, "arrangement_clips"), start, beats)) {
-    throw new Error("There is a clip on " + name + " at beat " + start + " of the arrangement already: move it.");
+  // Live makes a new clip as long as it guesses, and cuts what lies behind.
+  if (!isLast(children(track, "arrangement_clips"), start)) {
+    throw new Error(
+      "There is a clip on " + name + " at or behind beat " + start + " of the arrangement: move it, ask for slots, or use " +
+        "Sideman's own script, which puts clips between others."
+    );
   }
   var before = children(track, "arrangement_clips").length;
   for (var i = 0; i < paths.length && children(track, "arrangement_clips").length === before; i++) {
@@ -342,9 +355,9 @@ function intoArrangement(track, name, start, beats, paths) {
   throw new Error("Live made no clip of the file: is it still there?");
 }
 
-function isFree(clips, start, beats) {
+function isLast(clips, start) {
   return clips.every(function (clip) {
-    return number(clip, "end_time") <= start + 1e-6 || number(clip, "start_time") >= start + beats - 1e-6;
+    return number(clip, "end_time") <= start + 1e-6;
   });
 }
 
@@ -356,12 +369,18 @@ function tooOld() {
 function fit(clip, beats, tempo) {
   var heard = number(clip, "end_marker");
   var remark = Math.abs(heard - beats) < 0.01 ? "" : " (check its tempo in Live: it is " + tempo + ")";
-  var modes = clip.get("available_warp_modes").map(Number);
+  var modes = (clip.get("available_warp_modes") || []).map(Number);
   for (var i = 0; i < WARP_MODES.length; i++) {
     if (modes.indexOf(WARP_MODES[i]) >= 0) {
       clip.set("warp_mode", WARP_MODES[i]);
       break;
     }
+  }
+  // An arrangement clip is as long as its loop's ends say while it does not loop, and keeps its length after that.
+  if (number(clip, "is_arrangement_clip")) {
+    clip.set("looping", 0);
+    clip.set("loop_start", 0);
+    clip.set("loop_end", beats);
   }
   clip.set("looping", 1);
   clip.set("loop_start", 0);

@@ -23,7 +23,7 @@ local function offer_of(run, message)
     return nil
   end
   return {
-    key = run .. " " .. message[1], number = message[1], id = message[2], take = message[3], path = message[4],
+    key = run .. " " .. message[1], run = run, number = message[1], id = message[2], take = message[3], path = message[4],
     target = message[5], start = message[6], beats = message[7], seconds = message[8], tempo = message[9],
     again = message[12] ~= 0, name = places.name_of(message[4]),
   }
@@ -54,10 +54,15 @@ function Placer:take(run, message)
   end
 end
 
+-- The run of the daemon that is answered: another one's offers have the same numbers, and are other clips.
+function Placer:serve(run)
+  self.run = run
+end
+
 -- One clip, one slice of looking for it, or one slice of the peaks of one that is placed.
 function Placer:tick(proj)
   if self.work then
-    self:resume()
+    self:go_on(proj)
   elseif #self.waiting > 0 then
     self:begin(proj)
   elseif #self.peaks > 0 then
@@ -74,7 +79,7 @@ function Placer:begin(proj)
       self.work = coroutine.create(function()
         self:place(proj, offer)
       end)
-      self.offer = offer
+      self.offer, self.work_proj = offer, proj
       return self:resume()
     elseif not self:is_open(home) then
       table.remove(self.waiting, index)
@@ -83,6 +88,16 @@ function Placer:begin(proj)
       offer.told = true
       self.say(("%s waits for the project tab that it was asked in."):format(offer.name))
     end
+  end
+end
+
+-- A new track goes into the tab that is chosen, so a clip is placed while its own is.
+function Placer:go_on(proj)
+  if proj == self.work_proj then
+    self:resume()
+  elseif not self:is_open(self.work_proj) then
+    self.work = nil
+    self:failed(self.offer, "The project that the clip was made for is closed.")
   end
 end
 
@@ -158,6 +173,9 @@ end
 -- Everything that changes the project, in one undo block. Returns whether it went well, and where the clip is or why not.
 function Placer:in_one_step(proj, offer, place, fit, source)
   local made, used = {}, false
+  if place.item then
+    made.into = { place.item, select(2, reaper.GetItemStateChunk(place.item, "", false)) }
+  end
   reaper.Undo_BeginBlock2(proj)
   reaper.PreventUIRefresh(1)
   local good, answer = pcall(function()
@@ -173,6 +191,9 @@ function Placer:in_one_step(proj, offer, place, fit, source)
     end
     local take = reaper.AddTakeToMediaItem(item)
     used = reaper.SetMediaItemTake_Source(take, source)
+    if not used then
+      error("it does not put the file into a take", 0)
+    end
     self.dress(take, offer, fit)
     self:choose(item, take, offer)
     reaper.UpdateItemInProject(item)
@@ -191,9 +212,12 @@ function Placer:in_one_step(proj, offer, place, fit, source)
   return good, answer
 end
 
--- Nothing half-made stays.
+-- Nothing half-made stays, and an item that was there is as it was.
 function Placer.take_back(made, source)
   pcall(function()
+    if made.into then
+      reaper.SetItemStateChunk(made.into[1], made.into[2], false)
+    end
     if made.item then
       reaper.DeleteTrackMediaItem(reaper.GetMediaItem_Track(made.item), made.item)
     end
@@ -272,7 +296,9 @@ function Placer:answer(offer, answer)
   if #self.order > MOST_KNOWN then
     self.known[table.remove(self.order, 1)] = nil
   end
-  self.send(table.unpack(answer))
+  if offer.run == self.run then
+    self.send(table.unpack(answer))
+  end
 end
 
 -- Nothing goes on; what was not placed is offered again to whoever comes next.

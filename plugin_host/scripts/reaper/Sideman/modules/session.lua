@@ -168,6 +168,7 @@ function Session:on_hosting(run, hosts)
   end
   self.run, self.refused = run, false
   self.mailbox:forget()
+  self.placer:serve(run)
   self.send("/sideman/subscribe")
   self.proj = nil
   local text = hosts ~= 0 and "" or ", which places no clips in REAPER: it was started without --host reaper"

@@ -7,11 +7,13 @@ local wishes = {}
 
 wishes.SECTION = "Sideman"
 local ALIVE_S = 3.0
+local HELD_UP_S = 600.0
+local MAIN_SECTION, ON = 0, 1
 local MOST_BYTES = 16384
 
-function wishes.main_is_running()
+local function main_was_alive_within(seconds)
   local at = tonumber(reaper.GetExtState(wishes.SECTION, "alive"))
-  return at ~= nil and math.abs(reaper.time_precise() - at) < ALIVE_S
+  return at ~= nil and math.abs(reaper.time_precise() - at) < seconds
 end
 
 -- The main script says that it runs.
@@ -31,10 +33,14 @@ function wishes.leave(folder, address, tags, ...)
     return
   end
   reaper.SetExtState(wishes.SECTION, "wish", all, false)
-  if wishes.main_is_running() then
+  if main_was_alive_within(ALIVE_S) then
     return
   end
-  local command = reaper.AddRemoveReaScript(true, 0, folder .. "Sideman.lua", true)
+  local command = reaper.AddRemoveReaScript(true, MAIN_SECTION, folder .. "Sideman.lua", true)
+  -- While a dialog is open the main script may stand still. To run it again would end it.
+  if main_was_alive_within(HELD_UP_S) and reaper.GetToggleCommandStateEx(MAIN_SECTION, command) == ON then
+    return
+  end
   if command == 0 then
     reaper.DeleteExtState(wishes.SECTION, "wish", false)
     reaper.MB("Sideman.lua does not run, and cannot be started: load it in the action list, and run it.", "Sideman", 0)

@@ -1,0 +1,211 @@
+"""Category: peer. The panel in Debian's Chromium, over a real daemon: what a producer does with it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from bridge.osc_client import OscClient
+from bridge.spawned import SpawnedDaemon, spawned_daemon
+
+pytestmark = pytest.mark.peer
+CHROMIUM = "/usr/bin/chromium"
+OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync",
+           "--disable-component-update", "--autoplay-policy=no-user-gesture-required"]  # fmt: skip
+HTTP = "127.0.0.1:9771"
+WITHIN_MS = 20_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[SpawnedDaemon]:
+    with spawned_daemon(tmp_path / "clips", "--host", "virtual", "--http", HTTP) as spawned:
+        yield spawned
+
+
+@pytest.fixture
+def page(browser: Browser, daemon: SpawnedDaemon) -> Iterator[Page]:
+    """The panel of the daemon, which makes no mistakes and asks no other machine for anything."""
+    context = browser.new_context(viewport={"width": 1024, "height": 640}, accept_downloads=True)
+    page = context.new_page()
+    page.set_default_timeout(WITHIN_MS)
+    mistakes: list[str] = []
+    foreign: list[str] = []
+    page.on("pageerror", lambda error: mistakes.append(str(error)))
+    page.on("request", lambda request: None if HTTP in request.url else foreign.append(request.url))
+    page.goto(f"http://{HTTP}/")
+    expect(page.get_by_text("connected", exact=True)).to_be_visible(timeout=WITHIN_MS)
+    yield page
+    context.close()
+    assert mistakes == []
+    assert [url for url in foreign if not url.startswith(("data:", "blob:"))] == []
+
+
+def session(page: Page) -> Any:
+    return page.request.get(f"http://{HTTP}/api/session").json()
+
+
+def made(page: Page, takes: int) -> None:
+    """Ask for clips with the keyboard, and wait for them."""
+    page.keyboard.press("g")
+    expect(page.locator(".take")).to_have_count(takes, timeout=WITHIN_MS)
+
+
+def test_chords_and_drums_are_written_with_the_keyboard(page: Page) -> None:
+    page.keyboard.press("c")
+    for chord in ("Am7", "Dm7 G7", "Cmaj7"):
+        page.keyboard.type(chord)
+        page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(page.locator("#chord-3")).to_have_value("Cmaj7")
+    expect(page.locator("#chord-2")).to_have_value("Dm7 G7")
+    assert session(page)["chords"].startswith("Am7 | Dm7 G7 | Cmaj7")
+    page.keyboard.press("d")
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_label("kick, step 1: hit")).to_be_visible()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("kick, step 3: accent")).to_be_visible()
+    assert session(page)["drums"]["kick"] == "x.X............."
+
+
+def test_a_clip_is_asked_for_heard_kept_and_dragged_out(page: Page, tmp_path: Path) -> None:
+    page.keyboard.press("p")
+    page.keyboard.type("bossa nova")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Escape")
+    page.keyboard.press("c")
+    page.keyboard.type("C")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    page.get_by_label("Takes", exact=True).first.wait_for()
+    page.locator("input[aria-label=Takes]").fill("2")
+    page.locator("input[aria-label=Takes]").press("Tab")
+    page.keyboard.press("Escape")
+    made(page, takes=2)
+    first = page.locator(".take").first
+    expect(first).to_contain_text("bossa nova")
+    expect(first.locator(".score")).to_be_visible()
+    expect(first.locator(".wave > i")).to_have_count(3)
+    page.keyboard.press("j")
+    expect(page.locator(".take").nth(1)).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("k")
+    page.keyboard.press("Enter")
+    expect(first.get_by_role("button", name="Stop")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(first.get_by_role("button", name="Hear")).to_be_visible()
+    page.keyboard.press("s")
+    expect(first.locator(".kept")).to_be_visible()
+    expect(first).to_contain_text("placed")
+    page.keyboard.press("/")
+    page.keyboard.type("prompt-that-nobody-wrote")
+    expect(page.get_by_text("No take is like that.")).to_be_visible()
+    page.locator("#search").fill("bossa kept")
+    expect(page.locator(".take")).to_have_count(1)
+    page.locator("#search").fill("")
+    expect(page.locator(".take")).to_have_count(2)
+    page.keyboard.press("Escape")
+    # What is dragged out of the page is the file: Chromium hands it on in the form that it is given here.
+    dragged = first.evaluate(
+        """row => { const data = new DataTransfer();
+        row.dispatchEvent(new DragEvent("dragstart", {dataTransfer: data, bubbles: true}));
+        return data.getData("DownloadURL"); }"""
+    )
+    kind, name, url = dragged.split(":", 2)
+    assert kind == "audio/wav"
+    assert (tmp_path / "clips" / name).is_file()
+    fetched = page.request.get(url).body()
+    assert hashlib.sha256(fetched).digest() == hashlib.sha256((tmp_path / "clips" / name).read_bytes()).digest()
+    with page.expect_download() as download:
+        first.get_by_text("WAV").click()
+    assert download.value.suggested_filename == name
+
+
+def test_a_take_is_stale_when_its_chart_has_changed_and_is_made_again(page: Page) -> None:
+    page.keyboard.press("c")
+    page.keyboard.type("C")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    made(page, takes=1)
+    page.keyboard.press("c")
+    page.keyboard.type("Am")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(page.locator(".take .stale")).to_have_count(1)
+    page.keyboard.press("a")
+    expect(page.locator(".take")).to_have_count(2, timeout=WITHIN_MS)
+    expect(page.locator(".take .stale")).to_have_count(1)
+    page.keyboard.press("x")
+    expect(page.locator(".take.out")).to_have_count(1)
+
+
+def test_progress_is_seen_and_a_request_is_cancelled(page: Page, daemon: SpawnedDaemon) -> None:
+    with OscClient(daemon.host, daemon.port) as client:
+        client.send("/sideman/chords", "s", "Am | F | C | G")
+        client.send("/sideman/bars", "i", 128)
+        client.send("/sideman/takes", "i", 8)
+        client.send("/sideman/generate", "s", "long-one")
+    expect(page.get_by_label("Request long-one")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_label("Request long-one")).to_have_count(0)
+
+
+def test_the_song_moves_while_it_plays(page: Page) -> None:
+    timer = page.get_by_role("timer")
+    expect(timer).to_have_attribute("aria-label", "bar 1, beat 1")
+    page.keyboard.press(" ")
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
+    expect(timer).not_to_have_attribute("aria-label", re.compile("bar 1,"))
+    page.keyboard.press(" ")
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+
+
+def test_a_mistake_is_told_in_words_and_changes_nothing(page: Page) -> None:
+    page.keyboard.press("c")
+    page.keyboard.type("Xyz")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(page.locator("footer.error")).to_contain_text("Xyz")
+    expect(page.locator("#chord-1")).to_have_value("")
+
+
+def test_a_daemon_that_goes_is_told_and_taken_up_again(browser: Browser, tmp_path: Path) -> None:
+    page = browser.new_page()
+    page.set_default_timeout(WITHIN_MS)
+    with spawned_daemon(tmp_path / "one", "--http", HTTP) as spawned:
+        page.goto(f"http://{HTTP}/")
+        expect(page.get_by_text("connected", exact=True)).to_be_visible(timeout=WITHIN_MS)
+        spawned.process.terminate()
+        spawned.process.wait(20)
+        expect(page.get_by_text("no daemon, looking for it")).to_be_visible(timeout=WITHIN_MS)
+        page.keyboard.press("g")
+        expect(page.locator("footer.error")).to_contain_text("nothing was changed")
+    with spawned_daemon(tmp_path / "two", "--http", HTTP), OscClient("127.0.0.1", 1):
+        expect(page.get_by_text("connected", exact=True)).to_be_visible(timeout=WITHIN_MS)
+    page.close()
+
+
+def test_every_part_fits_a_small_window(page: Page) -> None:
+    made_of = ["header", ".lane", ".ask", ".takes", "footer"]
+    for selector in made_of:
+        box = page.locator(selector).first.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 1024
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 640
+    overflow = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    assert not overflow
