@@ -19,6 +19,7 @@ from bridge.host_config import HostConfig
 from bridge.midi_config import MidiConfig
 from bridge.model_store import default_store, find_model, kind_of
 from bridge.neural_config import JascoConfig, MagnetConfig, Section
+from bridge.player_config import PlayerConfig
 from bridge.user_paths import expanded
 from midi.events import TriggerMode
 from models.card import read_card
@@ -114,6 +115,7 @@ class Config(Section):
     midi: MidiConfig = Field(default_factory=MidiConfig)
     trigger: TriggerConfig = TriggerConfig()
     link: LinkConfig = LinkConfig()
+    player: PlayerConfig = PlayerConfig()
 
 
 def default_config_path() -> Path:

@@ -47,10 +47,14 @@ from bridge.osc_commands import (
     DrumNotes,
     PlaceDone,
     PlaceFailed,
+    PlayerDo,
+    PlayerLevel,
+    PlayerTake,
     Release,
 )
 from bridge.osc_server import Client, OscServer
 from bridge.played_charts import charted
+from bridge.player import Player
 from bridge.session import Cancel, Effect, Generate, SessionState, reduce
 from bridge.shared_audio import sweep_leftovers
 from bridge.state_view import shortened, state_view
@@ -155,6 +159,15 @@ class Daemon:
             broadcast=self.server.broadcast,
             sound_source=lambda name: sound_source(name, config),
             now=now,
+            made=lambda clip: self.player.made(clip.request_id, clip.take, clip.path),
+        )
+        self.player = Player(
+            config.player,
+            monotonic=monotonic,
+            session=lambda: self.state,
+            path_of=self.takes.path_of,
+            tell=self.server.broadcast,
+            again=lambda: self._act("generate"),
         )
         self.queue: jobs.JobQueue[Order] = jobs.JobQueue(
             self.engine, self._notify, self.takes.deliver, limit=config.engine.queue
@@ -210,6 +223,8 @@ class Daemon:
                 await self.host.start()
             stack.callback(self.desk.close)
             stack.push_async_callback(self.engine.close)
+            stack.push_async_callback(self.player.close)
+            await self.player.start()
             await self.server.start(self._config.osc.host, self._config.osc.port)
             stack.push_async_callback(self.server.close)
             if self.mailbox:
@@ -248,6 +263,8 @@ class Daemon:
                 self._take_chart(command, client)
             case DawHere() | DawLeaves() | PlaceDone() | PlaceFailed():
                 self.desk.handle(command, client)
+            case PlayerDo() | PlayerTake() | PlayerLevel():
+                self.player.handle(command, client)
             case _:
                 if isinstance(command, TIME_EVENTS):
                     self._require_osc_leads(command)
@@ -280,6 +297,9 @@ class Daemon:
                 | DawLeaves()
                 | PlaceDone()
                 | PlaceFailed()
+                | PlayerDo()
+                | PlayerTake()
+                | PlayerLevel()
             ):
                 raise AssertionError("these change nothing of the session")
             case _:
@@ -343,6 +363,7 @@ class Daemon:
     def _apply(self, event: SessionEvent, client: Client | None) -> None:
         self.state, effects = reduce(self.state, event, Seconds(self._monotonic()))
         self.triggers.changed()
+        self.player.changed()
         for effect in effects:
             self._carry_out(effect, client)
 
@@ -389,6 +410,7 @@ class Daemon:
             "waiting": [job.request.id for job in self.queue.waiting],
         }
         view["midi"] = self.live.view() if self.live else None
+        view["player"] = self.player.view()
         view["clips_folder"] = str(self.folder.path)
         view["version"] = self._version
         view["started"] = self._started

@@ -54,16 +54,18 @@ class Takes:
         broadcast: Broadcast,
         sound_source: Callable[[str], Path | None],
         now: Callable[[], datetime],
+        made: Callable[[Clip], None] = lambda clip: None,
     ) -> None:
         """``broadcast`` tells all that subscribed and the client that asked, ``now`` is the time for receipts.
 
-        ``sound_source`` names what an engine's notes are played with.
+        ``sound_source`` names what an engine's notes are played with. ``made`` is told each clip that lies on disk.
         """
         self.folder = folder
         self._host = host
         self._broadcast = broadcast
         self._sound_source = sound_source
         self._now = now
+        self._tell_made = made
         self._made: dict[tuple[str, int], Path] = {}
 
     async def deliver(self, job: Job[Order], take: TakeAudio | TakeScored) -> None:
@@ -78,12 +80,20 @@ class Takes:
         for notice in take_notices(take.facts):
             self.notice(job, notice)
         self._broadcast(_clip_reply(clip), job.owner.client)
+        self._tell_made(clip)
         if self._host:
             await self._place(self._host, job, clip)
 
     def notice(self, job: Job[Order], notice: Notice) -> None:
         """Tell something about a job."""
         self._broadcast(notice_reply(job.request.id, notice), job.owner.client)
+
+    def path_of(self, request_id: str, take: int) -> Path:
+        """Where a take lies. Raises ``RequestError`` where this daemon has made none."""
+        path = self._made.get((request_id, take))
+        if path is None:
+            raise RequestError(f"There is no take {take} of a clip {request_id} of this daemon to play.")
+        return path
 
     def to_continue(self, request_id: str, take: int) -> AudioRegion:
         """A take as audio to go on from. Raises ``RequestError`` where there is none."""
