@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from bridge.player_clock import DeviceClock
-from bridge.player_mix import SLIP_S, PlayerState, Settings, Told, advance, moved, sound_wanted
+from bridge.player_mix import SLIP_S, PlayerState, Settings, Told, advance, laid_anew, moved, sound_wanted
 from bridge.player_song import Song
 from bridge.player_tempo import Unfit
 from bridge.player_voices import Fade, Ramp
@@ -99,7 +99,7 @@ class Feeder:
 
     def attach(self, ring: Ring, now: float, latency_s: float) -> None:
         """Feed a ring, from the frame on that is due at ``now``. What is heard there is faded in."""
-        self._base = self._due(now)
+        self._base = self._due(now + latency_s)
         self._ring = ring
         self._clock = DeviceClock.free(self.settings.rate_hz, frame=self._base, at=now + latency_s)
         self._steps.clear()
@@ -148,10 +148,15 @@ class Feeder:
 
     def _hear_device(self) -> None:
         """Follow the device's clock. Where it has stood still, what was mixed by the old one is mixed anew."""
-        expected = self._clock.time_of(self._head)
-        for stamp in self._ring.new_stamps() if self._ring else ():
+        stamps = self._ring.new_stamps() if self._ring else ()
+        if not stamps:
+            return
+        is_new, expected = self._clock.heard == 0, self._clock.time_of(self._head)
+        for stamp in stamps:
             self._clock = self._clock.hear(self._base + stamp.frame, stamp.at)
-        if abs(self._clock.time_of(self._head) - expected) > SLIP_S:
+        if is_new:
+            self.change(lambda state, _, at: laid_anew(state, at, self.settings))
+        elif abs(self._clock.time_of(self._head) - expected) > SLIP_S:
             self._take_back()
 
     def _due(self, now: float) -> int:

@@ -27,7 +27,8 @@ from models.generator import Samples
 
 SLIP_S: Final = 0.003
 """Two strokes that are no further apart are heard as one."""
-JUMP_S: Final = 0.03
+JUMP_S: Final = 0.012
+"""From here on two strokes are heard as two, and the correction does not wait for a slip."""
 SONG_START: Final = Beats(0.0)
 WHOLE: Final = Ramp.still(1.0)
 NEAR_LINE: Final = Beats(1e-6)
@@ -146,6 +147,12 @@ def moved(state: PlayerState, view: View, position: Beats, settings: Settings) -
     return replace(state, pending=pending, pass_line=None)
 
 
+def laid_anew(state: PlayerState, at: int, settings: Settings) -> PlayerState:
+    """What plays is laid where the song has it, whatever it was before."""
+    gone = () if state.main is None else (state.main.falling(at, settings.crossfade),)
+    return replace(state, main=None, pass_line=None, others=(*state.others, *gone))
+
+
 def aimed(launch: Launch, position: Beats, tempo_map: TempoMap, settings: Settings) -> Launch:
     """The launch at the first line from a position on.
 
@@ -174,8 +181,7 @@ def _line_from(position: Beats, tempo_map: TempoMap, quantise: Quantise) -> Beat
 def auditioned(state: PlayerState, take: Take, at: int, settings: Settings) -> PlayerState:
     """A take is heard alone, from its start and once, whatever the song does."""
     fade = settings.crossfade
-    voice = Voice(sound=take.sounds[0], origin=at + fade, loops=False, rise=Fade(at, fade))
-    voice = voice.falling(voice.origin + voice.sound.frames - fade, fade)
+    voice = Voice(sound=take.sounds[0], origin=at + fade, rise=Fade(at, fade)).ending(at + fade, fade)
     gone = () if state.audition is None else (state.audition.falling(at, fade),)
     return replace(state, audition=voice, auditioned=take, others=(*state.others, *gone))
 
@@ -267,7 +273,7 @@ class _Chunk:
         state = replace(state, pass_line=line)
         origin = view.frame_of(line)
         main = state.main
-        if entry is not None or main is None or main.sound is not fitting or not main.loops:
+        if entry is not None or main is None or main.sound is not fitting or main.falls:
             voice = Voice(sound=fitting, origin=round(origin))
             return self._crosses(state, voice, self.first if entry is None else entry)
         return self._corrected(state, main, origin)
@@ -286,12 +292,11 @@ class _Chunk:
     def _passes(self, state: PlayerState, take: Take, line: Beats, seconds: float, entry: float | None) -> PlayerState:
         """A take that does not fit goes on as it is until its next line, and begins anew there."""
         if entry is None and state.main is not None and state.pass_line == line:
-            return replace(state, main=_once(state.main, self.first, self.fade)) if state.main.loops else state
+            return state if state.main.falls else replace(state, main=state.main.ending(self.first, self.fade))
         sound, view = take.nearest(seconds), self.view
         full = max(view.frame_of(line), self.first + self.fade, entry or 0.0)
         share = view.tempo_map.seconds_between(line, Beats(max(line, view.beat_at(full)))) / seconds
-        voice = Voice(sound=sound, origin=round(full - share * sound.frames), loops=False)
-        voice = voice.falling(voice.origin + sound.frames - self.fade, self.fade)
+        voice = Voice(sound=sound, origin=round(full - share * sound.frames)).ending(round(full), self.fade)
         return replace(self._crosses(state, voice, full), pass_line=line)
 
     def _crosses(self, state: PlayerState, voice: Voice, line: float) -> PlayerState:
@@ -304,10 +309,3 @@ class _Chunk:
         if state.main is None:
             return state
         return replace(state, main=None, others=(*state.others, state.main.falling(start, self.fade)))
-
-
-def _once(voice: Voice, frame: int, fade: int) -> Voice:
-    """A loop that ends where its present repeat does."""
-    frames = voice.sound.frames
-    origin = voice.origin + math.floor(voice.place_at(frame) / frames) * frames
-    return replace(voice, origin=origin, loops=False).falling(origin + frames - fade, fade)

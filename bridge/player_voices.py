@@ -51,8 +51,10 @@ class Fade:
         return self.start + self.frames
 
     def share(self, first: int, count: int) -> npt.NDArray[np.float64]:
-        """How much of it has passed at each of ``count`` frames, from 0 to 1."""
-        return np.clip((np.arange(first, first + count) - self.start) / self.frames, 0.0, 1.0)
+        """How much of it is done at each of ``count`` frames, from 0 to 1, without a bend at either end."""
+        share = np.clip((np.arange(first, first + count) - self.start) / self.frames, 0.0, 1.0)
+        done: npt.NDArray[np.float64] = share * share * (3.0 - 2.0 * share)
+        return done
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,7 @@ class Slip:
 
     def moved(self, first: int, count: int) -> npt.NDArray[np.float64]:
         """How far it is moved at each of ``count`` frames."""
-        share = self.fade.share(first, count)
-        return self.by * share * share * (3.0 - 2.0 * share)
+        return self.by * self.fade.share(first, count)
 
 
 def slip_of(by: int, start: int) -> Slip:
@@ -75,15 +76,13 @@ def slip_of(by: int, start: int) -> Slip:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Voice:
-    """A sound whose frame 0 lies at the output's frame ``origin``.
+    """A sound whose frame 0 lies at the output's frame ``origin``, and which repeats before and after for ever.
 
-    ``loops``: it repeats for ever, else it ends after once. Before ``origin`` the end of the sound is heard, as in a
-    loop: that is where it is faded in. ``rise`` and ``falls`` fade in and out with equal power.
+    ``rise`` and ``falls`` fade in and out with equal power.
     """
 
     sound: Sound
     origin: int
-    loops: bool = True
     rise: Fade | None = None
     falls: tuple[Fade, ...] = ()
     slip: Slip | None = None
@@ -109,32 +108,31 @@ class Voice:
 
     def is_over(self, frame: int) -> bool:
         """Whether nothing is heard of it from a frame on."""
-        faded = any(fall.end <= frame for fall in self.falls)
-        return faded or (not self.loops and frame - self.origin >= self.sound.frames)
+        return any(fall.end <= frame for fall in self.falls)
+
+    def ending(self, frame: int, fade: int) -> Voice:
+        """The voice as it fades out where the repeat that it is in at ``frame`` ends, or at once where that is near."""
+        frames = self.sound.frames
+        end = self.origin + (math.floor(self.place_at(frame) / frames) + 1) * frames
+        return self.falling(max(frame, end - fade), fade)
 
     def render(self, first: int, count: int) -> Samples:
         """What it sounds at ``count`` frames from ``first`` on: [count, channels]."""
         slip = self.slip
         if slip is None or slip.fade.end <= first or first + count <= slip.fade.start:
-            audio = self._copied(first - self.origin + (slip.by if slip and slip.fade.end <= first else 0), count)
+            place = first - self.origin + (slip.by if slip and slip.fade.end <= first else 0)
+            audio = _looped(self.sound.samples, place, count)
         else:
             places = np.arange(first, first + count) - self.origin + slip.moved(first, count)
             audio = _between(self.sound.samples, places)
         return self._faded(audio, first, count)
-
-    def _copied(self, place: int, count: int) -> Samples:
-        if not self.loops and place + count > self.sound.frames:
-            there = max(0, self.sound.frames - place)
-            silence = np.zeros((count - there, self.sound.samples.shape[1]), dtype=np.float32)
-            return np.concatenate((_looped(self.sound.samples, place, there), silence))
-        return _looped(self.sound.samples, place, count)
 
     def _faded(self, audio: Samples, first: int, count: int) -> Samples:
         if self.rise and first < self.rise.end:
             audio = audio * _column(np.sin(self.rise.share(first, count) * (math.pi / 2)))
         for fall in self.falls:
             if first + count > fall.start:
-                audio = audio * _column(np.cos(fall.share(first, count) * (math.pi / 2)))
+                audio = audio * _column(np.sin((1.0 - fall.share(first, count)) * (math.pi / 2)))
         return audio
 
 
@@ -170,8 +168,7 @@ class Ramp:
         return self.after == 0.0 and first >= self.fade.end
 
     def _gains(self, first: int, count: int) -> npt.NDArray[np.float64]:
-        share = self.fade.share(first, count)
-        return self.before + (self.after - self.before) * share * share * (3.0 - 2.0 * share)
+        return self.before + (self.after - self.before) * self.fade.share(first, count)
 
 
 def _column(gains: npt.NDArray[np.float64]) -> Samples:
