@@ -3,7 +3,8 @@
 A device counts frames by its own crystal and says with each block, more or less late, when its first frame will sound.
 A straight line is led through these stamps by a delay-locked loop of second order (Adriaensen 2005): it averages
 their jitter away and follows the crystal. The first stamps are averaged alone, so that one late block does not set the
-line. Stamps that stay off mean that the device stood still, and the line begins anew.
+line. A callback may be late and never early, so lateness counts for little. Stamps that stay off mean that the device
+stood still, and the line begins anew.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from typing import Final
 _AVERAGED: Final = 40
 """As many first stamps are averaged."""
 _BANDWIDTH_HZ: Final = 0.05
-_NEAR_S: Final = 0.002
-"""A stamp counts as no further off than this."""
+_EARLY_S: Final = 0.002
+_LATE_S: Final = 0.0005
+"""A stamp counts as no earlier and no later than this."""
 _OFF_S: Final = 0.02
-_PATIENCE: Final = 8
-"""After as many stamps in a row that are further off than ``_OFF_S``, the line begins anew."""
+_PATIENCE_S: Final = 0.4
+"""After stamps that were further off than ``_OFF_S`` for so long, the line begins anew."""
 _MAX_DRIFT: Final = 1e-3
 """No crystal is further off than this share."""
 
@@ -33,7 +35,7 @@ class DeviceClock:
     at: float
     period_s: float
     heard: int = 0
-    off: int = 0
+    off_since: int | None = None
 
     @classmethod
     def free(cls, rate_hz: int, *, frame: float, at: float) -> DeviceClock:
@@ -52,15 +54,16 @@ class DeviceClock:
         """The clock after a stamp."""
         expected = self.time_of(frame)
         error = at - expected
-        if self.heard == 0 or frame <= self.frame:
-            return replace(self, frame=frame, at=at, heard=1, off=0)
-        off = self.off + 1 if abs(error) > _OFF_S else 0
-        if off >= _PATIENCE:
-            return DeviceClock.free(self.rate_hz, frame=frame, at=at)
-        error = min(max(error, -_NEAR_S), _NEAR_S) if self.heard >= _AVERAGED else error
+        is_young = self.heard < _AVERAGED
+        if self.heard == 0 or frame <= self.frame or (is_young and error < -_EARLY_S):  # those before were late
+            return replace(self, frame=frame, at=at, heard=1, off_since=None)
+        off_since = None if abs(error) <= _OFF_S else frame if self.off_since is None else self.off_since
+        if off_since is not None and frame - off_since > _PATIENCE_S * self.rate_hz:
+            return replace(DeviceClock.free(self.rate_hz, frame=frame, at=at), heard=1)
         heard = self.heard + 1
-        if heard <= _AVERAGED:
-            return replace(self, frame=frame, at=expected + error / heard, heard=heard, off=off)
+        error = min(max(error, -_EARLY_S), _LATE_S)
+        if is_young:
+            return replace(self, frame=frame, at=expected + error / heard, heard=heard, off_since=off_since)
         frames = frame - self.frame
         turn = min(2.0 * math.pi * _BANDWIDTH_HZ * frames / self.rate_hz, 0.5)
         period = self.period_s + turn * turn * error / frames
@@ -72,5 +75,5 @@ class DeviceClock:
             at=expected + math.sqrt(2.0) * turn * error,
             period_s=period,
             heard=heard,
-            off=off,
+            off_since=off_since,
         )

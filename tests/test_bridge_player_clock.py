@@ -43,6 +43,24 @@ def test_one_late_block_moves_the_clock_by_little() -> None:
     assert late.time_of(frame) == pytest.approx(110.0, abs=1e-4)
 
 
+@pytest.mark.parametrize("place", [0, 1, 5])
+def test_a_late_stamp_among_the_first_is_made_up_for(place: int) -> None:
+    clock = DeviceClock.free(RATE, frame=0, at=0.0)
+    for number in range(40):
+        late = 0.05 if number == place else 0.0
+        clock = clock.hear(number * BLOCK, 100.0 + number * BLOCK / RATE + late)
+    assert clock.time_of(0) == pytest.approx(100.0, abs=2e-4)
+
+
+def test_a_device_that_is_held_up_and_catches_up_is_believed() -> None:
+    """A hundred milliseconds nothing, and then all that is due at once: the frames sound when they would have."""
+    clock = stamped(DeviceClock.free(RATE, frame=0, at=0.0), 10.0, drift=0.0, jitter_s=0.0)
+    for number in range(20):
+        frame = 10 * RATE + number * BLOCK
+        clock = clock.hear(frame, max(110.1 + number * 0.0005, 100.0 + frame / RATE))
+    assert clock.time_of(11 * RATE) == pytest.approx(111.0, abs=0.001)
+
+
 def test_a_device_that_stood_still_is_followed_anew() -> None:
     clock = stamped(DeviceClock.free(RATE, frame=0, at=0.0), 10.0, drift=0.0, jitter_s=0.0)
     clock = stamped(clock, 1.0, drift=0.0, jitter_s=0.0, begin=100.3, first=10 * RATE)
