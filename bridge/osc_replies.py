@@ -353,7 +353,7 @@ _ROWS: Final = (
             Whole(name="bar", meaning="the bar, from 1, or 0", low=0),
             _MESSAGE,
         ),
-        meaning="Something has happened to the player; `docs/player.md` has the states.",
+        meaning="Something has happened to the player. The states are listed below.",
     ),
     ReplyRow(
         address="/sideman/done",
