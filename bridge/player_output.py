@@ -75,6 +75,7 @@ async def open_output(config: PlayerConfig) -> Output | Refused:
             return answer
         with (folder / RING_NAME).open("r+b") as file:
             memory = mmap.mmap(file.fileno(), 0)
+        shutil.rmtree(folder, ignore_errors=True)  # both have it mapped; Windows keeps it until the end
         ring = Ring(memory, answer.frames, answer.channels)
         return Output(facts=answer, ring=ring, process=process, memory=memory, folder=folder)
     except BaseException:
@@ -83,15 +84,22 @@ async def open_output(config: PlayerConfig) -> Output | Refused:
 
 
 async def _answer(process: asyncio.subprocess.Process) -> Opened | Refused:
-    line = b""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(START_LIMIT_S):
-            line = await process.stdout.readline() if process.stdout else b""
-    if not line:
-        return Refused(missing=False, message="The audio system did not answer.")
-    message = json.loads(line)
-    kind = {"Opened": Opened, "Refused": Refused}[message.pop("type")]
-    answer: Opened | Refused = kind(**message)
+            while process.stdout and (line := await process.stdout.readline()):
+                if answer := _read(line):
+                    return answer
+    return Refused(missing=False, message="The audio system did not answer.")
+
+
+def _read(line: bytes) -> Opened | Refused | None:
+    """A line of the process; None for one that an audio library has put in."""
+    try:
+        message = json.loads(line)
+        kind = {"Opened": Opened, "Refused": Refused}[message.pop("type")]
+        answer: Opened | Refused = kind(**message)
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return None
     return answer
 
 

@@ -18,6 +18,8 @@ from models.generator import Samples
 
 NEAR: Final = 0.001
 """A sound fits a stretch of the song whose length differs by no more than this share: slips make up for it."""
+MAX_SECONDS: Final = 600.0
+"""No longer clip is held in memory."""
 MAX_STRETCHED: Final = 2
 """As many stretched versions of a take are kept."""
 
@@ -63,6 +65,11 @@ def load_take(path: Path, request_id: str, number: int, *, rate_hz: int, channel
 
     try:
         receipt = receipt_from_json(path.with_suffix(RECEIPT_SUFFIX).read_bytes())
+        if receipt.seconds > MAX_SECONDS:
+            raise ClipError(
+                f"The clip {path} is {receipt.seconds / 60:.0f} minutes long, and the player holds at most "
+                f"{MAX_SECONDS / 60:.0f} in memory: ask for fewer bars."
+            )
         samples, own_rate = soundfile.read(path, dtype="float32", always_2d=True)
     except OSError as error:
         raise ClipError(f"The clip {path} cannot be read: {error.strerror or error}. Was it deleted?") from None

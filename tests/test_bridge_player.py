@@ -17,12 +17,14 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 from player_rig import noise_take
+from test_bridge_clips import receipt_of, samples_of, tags_of
 
+from bridge.clips import Clip, ClipFolder
 from bridge.config import load_config
 from bridge.errors import ClipError, ConfigError, StartError
 from bridge.osc_client import Heard, OscClient
 from bridge.player_health import MAX_AHEAD_S, TELL_S, Health
-from bridge.player_take import fitted, load_take, resampled
+from bridge.player_take import Take, fitted, load_take, resampled
 from bridge.player_tempo import SETTLE_S, Adapting, Unfit
 from bridge.spawned import SpawnedDaemon, spawned_daemon
 
@@ -321,9 +323,37 @@ def test_settings_that_cannot_be_used_are_told(text: str, place: str, tmp_path: 
 # What is pure
 
 
-def test_a_file_that_is_no_clip_is_told(tmp_path: Path) -> None:
+def written(folder: Path) -> Clip:
+    clips = ClipFolder(folder)
+    clips.prepare()
+    return clips.write(samples_of(), tags=tags_of(), receipt=receipt_of())
+
+
+def test_a_clip_is_read_with_its_place_in_the_song(tmp_path: Path) -> None:
+    clip = written(tmp_path)
+    take = load_take(clip.path, "verse", 3, rate_hz=48000, channels=2)
+    assert (take.id, take.number, take.start, take.beats) == ("verse", 3, 4.0, 16.0)
+    assert np.abs(take.sounds[0].samples - samples_of()).max() < 2**-23
+    mono = load_take(clip.path, "verse", 3, rate_hz=44100, channels=1)
+    assert mono.sounds[0].samples.shape == (4410, 1)
+
+
+def test_a_clip_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(path: Path) -> Take:
+        return load_take(path, "one", 0, rate_hz=48000, channels=2)
+
+    clip = written(tmp_path)
     with pytest.raises(ClipError, match="deleted"):
-        load_take(tmp_path / "gone.wav", "one", 0, rate_hz=48000, channels=2)
+        load(tmp_path / "gone.wav")
+    with monkeypatch.context() as patch, pytest.raises(ClipError, match="ask for fewer bars"):
+        patch.setattr("bridge.player_take.MAX_SECONDS", 0.05)
+        load(clip.path)
+    clip.path.write_bytes(clip.path.read_bytes()[:20])
+    with pytest.raises(ClipError, match="cannot be read"):
+        load(clip.path)
+    clip.receipt_path.write_text("{}")
+    with pytest.raises(ClipError, match="not a receipt"):
+        load(clip.path)
 
 
 @given(st.sampled_from([44100, 88200, 96000, 22050]), st.integers(20, 400))
