@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,10 +31,9 @@ from bridge.player_config import MIN_LEVEL_DB, PlayerConfig
 from bridge.player_feed import Feeder
 from bridge.player_health import Health
 from bridge.player_output import Output, OutputKeeper
-from bridge.player_stretch import stretch_aside
-from bridge.player_take import Take, load_take, refitted
+from bridge.player_shelf import Shelf
+from bridge.player_take import Take
 from bridge.player_tempo import Adapting, Unfit
-from bridge.player_voices import Sound
 from bridge.session import SessionState
 
 log = logging.getLogger(__name__)
@@ -77,9 +76,8 @@ class Player:
         self._device: Output | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._feeding: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._shelf = Shelf(self._wanted, self._failed)
         self._wake = asyncio.Event()
-        self._asked = 0
 
     async def start(self) -> None:
         """Begin where the configuration says so. Raises ``StartError`` where there is no library for audio."""
@@ -90,12 +88,13 @@ class Player:
 
     async def close(self) -> None:
         """Silence, and the device is let go; safe to call twice."""
-        tasks = [task for task in (self._feeding, self._keeper, *self._tasks) if task]
+        tasks = [task for task in (self._feeding, self._keeper) if task]
         self._feeding = self._keeper = None
         for task in tasks:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        await self._shelf.close()
 
     def changed(self) -> None:
         """The session has changed."""
@@ -104,7 +103,7 @@ class Player:
     def made(self, request_id: str, take: int, path: Path) -> None:
         """A new take lies on disk: it is launched, where the configuration says so."""
         if self.is_on and self._config.auto:
-            self._launch(request_id, take, path, None)
+            self._shelf.fetch(request_id, take, path, None, self._launched)
 
     def handle(self, command: PlayerCommand, client: Client | None) -> None:
         """Carry out one command. Raises ``RequestError``."""
@@ -116,8 +115,8 @@ class Player:
                 path = self._path_of(request_id, take)
                 if not self.is_on:
                     raise RequestError("The player is off: send /sideman/player/on first.")
-                begin = self._launch if action == "play" else self._audition
-                begin(request_id, take, path, client)
+                use = self._launched if action == "play" else self._auditioned
+                self._shelf.fetch(request_id, take, path, client, use)
             case PlayerDo(action="on"):
                 self._switch_on(None)
             case PlayerDo(action=action):
@@ -169,7 +168,7 @@ class Player:
             self._feeder = self._feeder_for(facts.rate_hz, facts.channels)
             for launch in (state.playing, state.pending):
                 if launch:
-                    self._begin(self._refit(launch.take))
+                    self._shelf.refit(launch.take, self._launched)
         self._device = output
         self._health = self._health.anew()
         self._feeder.attach(output.ring, self._monotonic(), facts.latency_s)
@@ -204,43 +203,12 @@ class Player:
 
     # Takes
 
-    def _launch(self, request_id: str, take: int, path: Path, client: Client | None) -> None:
-        self._load(request_id, take, path, client, use=self._launched)
-
-    def _audition(self, request_id: str, take: int, path: Path, client: Client | None) -> None:
-        self._load(request_id, take, path, client, use=self._auditioned)
-
-    def _load(
-        self, request_id: str, number: int, path: Path, client: Client | None, *, use: Callable[[Take], None]
-    ) -> None:
-        """Read a clip and use it, unless something else is asked for meanwhile."""
-        self._asked += 1
-        asked, settings = self._asked, self._feeder.settings
-        rate_hz, channels = settings.rate_hz, settings.channels
-
-        async def work() -> None:
-            try:
-                take = await asyncio.to_thread(load_take, path, request_id, number, rate_hz=rate_hz, channels=channels)
-            except SidemanError as error:
-                self._tell(ErrorReply(id=request_id, code=error.code, message=str(error)), client)
-                return
-            take = await self._fit(take)
-            if asked == self._asked and self.is_on:
-                use(take)
-
-        self._begin(work())
-
-    async def _fit(self, take: Take) -> Take:
-        """The take in the format of the feeder, which may have changed meanwhile."""
+    def _wanted(self) -> tuple[int, int]:
         settings = self._feeder.settings
-        return await asyncio.to_thread(refitted, take, settings.rate_hz, settings.channels)
+        return settings.rate_hz, settings.channels
 
-    async def _refit(self, take: Take) -> None:
-        """A take that was there when the device's format changed is launched anew."""
-        asked = self._asked
-        take = await self._fit(take)
-        if asked == self._asked and self.is_on:
-            self._launched(take)
+    def _failed(self, request_id: str, error: SidemanError, client: Client | None) -> None:
+        self._tell(ErrorReply(id=request_id, code=error.code, message=str(error)), client)
 
     def _launched(self, take: Take) -> None:
         self._change(lambda state, view, at: mix.launched(state, take, view, at, self._feeder.settings))
@@ -256,11 +224,11 @@ class Player:
         self._say("auditioning", f"{take.name} is heard alone.", take=take)
 
     def _silence(self, fade_s: float) -> None:
-        self._asked += 1
+        self._shelf.forget()
         state = self._feeder.state
-        ended = [launch.take for launch in (state.playing,) if launch] + [t for t in (state.auditioned,) if t]
+        heard = (state.playing.take if state.playing else None, state.auditioned)
         self._change(lambda state, _, at: mix.silenced(state, at, self._frames(fade_s)))
-        for take in ended:
+        for take in filter(None, heard):
             self._say("ended", f"{take.name} was stopped.", take=take)
 
     # The feeder
@@ -275,7 +243,7 @@ class Player:
                 log.exception("The player has stopped what it played")
                 text = "The player met an unexpected error and stopped what it played; the log has the details."
                 self._tell(ErrorReply(code=INTERNAL, message=text), None)
-                self._feeder.state = mix.PlayerState(gain=self._feeder.state.gain)
+                self._feeder.drop()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK_S):
                     await self._wake.wait()
@@ -305,23 +273,16 @@ class Player:
         if self._config.on_tempo == "request":
             self._again()
         else:
-            self._begin(self._stretch(unfit))
+            self._shelf.stretch(unfit, lambda longer: self._stretched(unfit, longer), self._stretch_ended)
 
-    async def _stretch(self, unfit: Unfit) -> None:
-        take = unfit.take
-        try:
-            frames = round(unfit.seconds * take.rate_hz)
-            samples = await stretch_aside(take.sounds[0].samples, take.rate_hz, frames)
-        except SidemanError as error:
-            self._tell(ErrorReply(id=take.id, code=error.code, message=str(error)), None)
-            return
-        finally:
-            self._adapting = self._adapting.done()
-        longer = take.with_stretched(Sound(samples))
-        self._change(lambda state, _, at: mix.swapped(state, take, longer))
+    def _stretched(self, unfit: Unfit, longer: Take) -> None:
+        self._change(lambda state, _, at: mix.swapped(state, unfit.take, longer))
         self._wake.set()
         per_cent = 100 * (unfit.ratio - 1)
-        self._say("stretched", f"{take.name} is stretched by {per_cent:+.1f} % to the session's tempo.", take=take)
+        self._say("stretched", f"{longer.name} is stretched by {per_cent:+.1f} % to the session's tempo.", take=longer)
+
+    def _stretch_ended(self) -> None:
+        self._adapting = self._adapting.done()
 
     def _look_at_device(self, now: float) -> None:
         if self._device is None:
@@ -340,11 +301,6 @@ class Player:
 
     def _frames(self, seconds: float) -> int:
         return max(1, round(seconds * self._feeder.settings.rate_hz))
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work, name="player work")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def _say(self, state: str, message: str, *, take: Take | None = None, bar: int = 0) -> None:
         message = message[:1].upper() + message[1:]

@@ -114,6 +114,12 @@ class Feeder:
         self._clock = DeviceClock.free(self.settings.rate_hz, frame=self._head, at=max(at, now))
         self._steps.clear()
 
+    def drop(self) -> None:
+        """Play nothing more, at the same level."""
+        self.state = PlayerState(gain=self.state.gain)
+        self._steps.clear()
+        self._telling.clear()
+
     def change(self, do: Change) -> None:
         """Do something to the state at the first frame that can still be changed."""
         at = self._take_back()
