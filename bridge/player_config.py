@@ -29,7 +29,7 @@ class PlayerConfig(Section):
     """Frames that the device asks for at once; 0 leaves that to the device."""
     latency: Latency = "low"
     """How much the device itself holds."""
-    ahead_ms: Annotated[float, Field(ge=20, le=1000)] = 200.0
+    ahead_ms: Annotated[float, Field(ge=20, le=1000)] = 500.0
     """How far ahead of the device clips are mixed."""
     grow: bool = True
     """Whether ``ahead_ms`` grows where it was not enough."""
