@@ -236,9 +236,12 @@ def render(
 
 @app.command()
 def install(
-    daw: Annotated[str, typer.Argument(metavar="DAW", help="ableton.")],
+    daw: Annotated[str, typer.Argument(metavar="DAW", help="ableton, reaper, ardour, max or touchosc.")],
     to: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The DAW's folder of scripts, where it is not the usual one.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="REAPER's resource folder, or another DAW's folder of scripts, where not the usual one."
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")] = False,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,

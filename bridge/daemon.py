@@ -12,7 +12,7 @@ import logging
 import secrets
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,6 +31,7 @@ from bridge.engine import IdInUse
 from bridge.engine_client import EngineClient, engine_command
 from bridge.engine_parts import model_folders, model_settings, require_parts, sound_source
 from bridge.errors import EngineCrashed, RequestError, SidemanError
+from bridge.host_config import with_folder
 from bridge.hosts import mailbox_folder, require_host
 from bridge.link import AbletonLink, LinkPeer
 from bridge.live import LiveMidi
@@ -70,6 +71,7 @@ from midi.events import (
     SetGivenAudio,
     SetPattern,
 )
+from midi.leader import OSC
 from midi.port_system import MidiSystem
 from midi.rtmidi_ports import RtMidiPorts
 from midi.time import Beats, Seconds
@@ -152,7 +154,7 @@ class Daemon:
             handler=self.handle, version=self._version, allowed_hosts=frozenset(config.osc.allow_hosts)
         )
         self.engine = EngineClient(command, stall_s=engine.stall_s)
-        self.host: Host | None = require_host(config.host.name).make(config.host)
+        self.host: Host | None = require_host(config.host.name).make(with_folder(config.host, self.folder.path))
         self.takes = Takes(
             self.folder,
             self.host,
@@ -205,6 +207,7 @@ class Daemon:
             send=self.server.send,
             broadcast=self.server.broadcast,
             apply=lambda event: self._apply(event, None),
+            make=self._make,
         )
 
     async def run(self, ready: Callable[[str], None], stop: asyncio.Event | None = None) -> None:
@@ -232,6 +235,7 @@ class Daemon:
                 self.mailbox.start()
             self.queue.start()
             stack.push_async_callback(self.queue.close)
+            stack.callback(self.desk.forget)
             stack.callback(self.server.stop_hearing)
             if self.live:
                 stack.callback(self.live.close)
@@ -316,6 +320,10 @@ class Daemon:
                 "followed while it tells them. The setting midi.leader names who leads."
             )
 
+    def _may_tell(self, event: SessionEvent) -> bool:
+        """Whether a chart that a DAW gives may say this: not tempo and position, where another source leads."""
+        return self.live is None or self.live.leader in {None, OSC} or not isinstance(event, TIME_EVENTS)
+
     def _act(self, action: str) -> None:
         """Carry out what a player's control stands for; what goes wrong is told to subscribers."""
         try:
@@ -381,21 +389,36 @@ class Daemon:
             text = f"A request with the id {request_id} is under way; choose another id."
             self._answer(client, osc.ErrorReply(id="", code=IdInUse.code, message=text))
             return
-        seed = self._draw_seed() if state.seed is None else state.seed
         try:
-            planned = plan(
-                state,
-                request_id=request_id,
-                seed=seed,
-                audio=self._config.clips.audio,
-                model=model_settings(state.engine, self._config, state.settings),
-                score=self._config.clips.score,
-            )
-            order = Order(client=client, state=state, chart=planned.chart, notices=planned.notices)
-            self.queue.submit(planned.request, order)
-            self._last = state, seed
+            self._order(request_id, state, client)
         except SidemanError as error:
             self._answer(client, osc.ErrorReply(id=request_id, code=error.code, message=str(error)))
+
+    def _order(self, request_id: str, state: SessionState, client: Client | None) -> None:
+        """Plan a clip and queue it. Raises ``SidemanError`` when that cannot be done."""
+        seed = self._draw_seed() if state.seed is None else state.seed
+        planned = plan(
+            state,
+            request_id=request_id,
+            seed=seed,
+            audio=self._config.clips.audio,
+            model=model_settings(state.engine, self._config, state.settings),
+            score=self._config.clips.score,
+        )
+        order = Order(client=client, state=state, chart=planned.chart, notices=planned.notices)
+        self.queue.submit(planned.request, order)
+        self._last = state, seed
+
+    def _make(self, chart: Sequence[SessionEvent], wishes: Sequence[SessionEvent]) -> str:
+        """A clip of a chart that the DAW gives, and the session keeps. Raises ``SidemanError``, and keeps nothing."""
+        now = Seconds(self._monotonic())
+        state = _reduced(self.state, [event for event in chart if self._may_tell(event)], now)
+        asked = replace(_reduced(state, wishes, now), revision=state.revision)
+        request_id = self._new_id()
+        self._order(request_id, asked, None)
+        self.state = state
+        self.triggers.changed()
+        return request_id
 
     def _new_id(self) -> str:
         """An id that sorts by time and does not come again in another run."""
@@ -424,12 +447,20 @@ class Daemon:
     def _notify(self, job: jobs.Job[Order], event: jobs.JobEvent) -> None:
         request_id = job.request.id
         self.triggers.heard(job, event)
+        self.desk.heard(request_id, event)
         for reply in _replies(job, event):
             self.server.broadcast(reply, job.owner.client)
         if isinstance(event, jobs.Accepted):
             for notice in job.owner.notices:
                 self.takes.notice(job, notice)
         log.info("request %s: %s", request_id, event)
+
+
+def _reduced(state: SessionState, events: Sequence[SessionEvent], now: Seconds) -> SessionState:
+    """The session after events that change music alone. Raises ``SidemanError`` as ``reduce``."""
+    for event in events:
+        state, _ = reduce(state, event, now)
+    return state
 
 
 def _replies(job: jobs.Job[Order], event: jobs.JobEvent) -> tuple[osc.Reply, ...]:

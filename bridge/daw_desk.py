@@ -6,14 +6,15 @@ A thin shell around ``plugin_host.offering``, which is pure: this module has the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, assert_never
 
+from bridge import engine as jobs
 from bridge.osc_clients import Client
 from bridge.osc_commands import DawCommand, DawHere, DawLeaves, PlaceDone, PlaceFailed
 from bridge.osc_replies import Hosting, NoticeReply, PlacedReply, PlaceRequest, Reply
 from midi.events import SessionEvent
-from plugin_host.host import Host, HostError, Placement, TalkingHost
+from plugin_host.host import Ended, Host, HostError, Placement, TalkingHost
 from plugin_host.offering import OfferingHost
 from plugin_host.offers import Offer
 
@@ -21,6 +22,7 @@ MAX_PAUSE_S: Final = 60.0
 
 Send = Callable[[Client, Reply], None]
 Broadcast = Callable[[Reply, Client | None], None]
+Make = Callable[[Sequence[SessionEvent], Sequence[SessionEvent]], str]
 
 
 class DawDesk:
@@ -37,11 +39,16 @@ class DawDesk:
         send: Send,
         broadcast: Broadcast,
         apply: Callable[[SessionEvent], None],
+        make: Make,
     ) -> None:
-        """``run`` tells this run of the daemon from others. Nothing is sent before a script has spoken."""
+        """``run`` tells this run of the daemon from others. Nothing is sent before a script has spoken.
+
+        ``make`` asks for a clip of a chart and of what holds for it alone, and returns the request's id.
+        """
         self._host = host if isinstance(host, OfferingHost) else None
         self._run = run
-        self._send, self._broadcast, self._apply = send, broadcast, apply
+        self._send, self._broadcast, self._apply, self._make = send, broadcast, apply, make
+        self._asked: dict[str, Callable[[Ended], None]] = {}
         self._client: Client | None = None
         self._timer: asyncio.TimerHandle | None = None
         if isinstance(host, TalkingHost):
@@ -70,6 +77,24 @@ class DawDesk:
             self._timer.cancel()
             self._timer = None
 
+    def heard(self, request_id: str, event: jobs.JobEvent) -> None:
+        """A step of a request: the host that asked for it is told of its end."""
+        if request_id not in self._asked:
+            return
+        match event:
+            case jobs.Done():
+                self._asked.pop(request_id)(Ended())
+            case jobs.WasCancelled():
+                self._asked.pop(request_id)(Ended(why="The request was cancelled."))
+            case jobs.Superseded():
+                self._asked.pop(request_id)(Ended(why="A newer request took its place.", again=True))
+            case jobs.JobFailed(error=error):
+                self._asked.pop(request_id)(Ended(why=str(error)))
+
+    def forget(self) -> None:
+        """The daemon ends: nobody is told any more of what becomes of requests."""
+        self._asked.clear()
+
     def _greet(self, name: str, client: Client) -> None:
         if self._host:
             self._host.greeted(_place(client), name)
@@ -95,6 +120,12 @@ class DawDesk:
     def hear(self, event: SessionEvent) -> None:
         """The DAW says something of the session."""
         self._apply(event)
+
+    def make(
+        self, chart: Sequence[SessionEvent], wishes: Sequence[SessionEvent], ended: Callable[[Ended], None]
+    ) -> None:
+        """Make a clip of a chart that the DAW gives. Raises ``SidemanError``."""
+        self._asked[self._make(chart, wishes)] = ended
 
     def tell(self, request_id: str, message: str) -> None:
         """Every client hears of it."""

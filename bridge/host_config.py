@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
@@ -12,6 +12,8 @@ from bridge.hosts import require_host
 from bridge.neural_config import Section
 from bridge.user_paths import expanded
 
+FOLDER: Final = "For the DAW"
+"""The folder of the host ``folder`` in the clips folder, where none is set."""
 OptionalPath = Annotated[Path, AfterValidator(expanded)] | None
 
 
@@ -33,3 +35,8 @@ class HostConfig(Section):
     """The folder of the host ``folder``; None is a folder in the clips folder."""
     port: Annotated[int, Field(ge=0, le=65535)] = 0
     """The port that the DAW listens on; 0 is the DAW's usual one."""
+
+
+def with_folder(config: HostConfig, clips: Path) -> HostConfig:
+    """The settings with the usual folder of the host ``folder`` where none is set."""
+    return config if config.folder else config.model_copy(update={"folder": clips / FOLDER})

@@ -10,10 +10,16 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from bridge.abletonosc_host import AbletonOscHost
+from bridge.ardour_host import ArdourHost
+from bridge.drivenbymoss_host import DrivenByMossHost
 from bridge.errors import HostError
-from bridge.machine import Machine, reaper_resources
+from bridge.folder_host import FolderHost
+from bridge.machine import Machine, ardour_settings, reaper_resources
+from bridge.reaper_web_host import ReaperWebHost
+from plugin_host import ardour, drivenbymoss
 from plugin_host.host import Host
 from plugin_host.offering import OfferingHost
+from plugin_host.reaper import ReaperHost
 from plugin_host.virtual import VirtualHost
 
 
@@ -50,11 +56,24 @@ HOSTS: Final[dict[str, HostKind]] = {
     "ableton": HostKind(make=lambda _: OfferingHost("ableton", "Live", time.monotonic)),
     "abletonosc": HostKind(make=lambda _: AbletonOscHost()),
     "reaper": HostKind(
-        make=lambda _: OfferingHost("reaper", "REAPER", time.monotonic),
+        make=lambda _: ReaperHost(time.monotonic),
         mailbox=lambda machine: reaper_resources(machine) / "Sideman",
     ),
+    "ardour": HostKind(
+        make=lambda settings: ArdourHost(port=settings.port or ardour.PORT),
+        mailbox=lambda machine: ardour_settings(machine) / "sideman-ardour",
+    ),
+    "reaper-web": HostKind(make=lambda settings: ReaperWebHost(port=settings.port)),
+    "folder": HostKind(make=lambda settings: _folder_host(settings.folder)),
+    "drivenbymoss": HostKind(make=lambda settings: DrivenByMossHost(settings.port or drivenbymoss.PORT)),
 }
 """Name -> the host; ``none`` leaves clips where they were written."""
+
+
+def _folder_host(folder: Path | None) -> FolderHost:
+    if folder is None:
+        raise HostError("The host folder needs a folder: say --set host.folder=DIR.")
+    return FolderHost(folder)
 
 
 def require_host(name: str) -> HostKind:

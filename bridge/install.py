@@ -9,15 +9,16 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final, Literal
 
 from bridge.errors import SidemanError
-from bridge.machine import Machine
+from bridge.machine import Machine, ardour_scripts, max_folder, reaper_resources
 
 MANIFEST: Final = ".sideman-installed.json"
 """In the folder that was installed to: the files that are ours, and the SHA-256 that each was written with."""
@@ -43,15 +44,18 @@ class Script:
     """A DAW's script: where its files are in the package ``plugin_host``, and where the DAW looks for them.
 
     ``folders`` has the folder for each system; the files go to the folder ``name`` in it, or right into it where
-    ``name`` is empty. ``daemon_file`` is a file that says where the daemon listens; a user may change it. ``then`` is
-    what is left to do.
+    ``name`` is empty. ``apart`` has files that go elsewhere in the DAW's folder, by where. ``daemon_file`` is a file
+    that says where the daemon listens; a user may change it. ``then`` is what is left to do, and ``then_elsewhere``
+    what else is where the DAW's folder is another one, ``{folder}``.
     """
 
     source: str
     name: str
     folders: Mapping[str, Callable[[Machine], Path]]
+    apart: Mapping[str, str] = field(default_factory=dict)
     daemon_file: str = ""
     then: str
+    then_elsewhere: str = ""
 
 
 SCRIPTS: Final[Mapping[str, Script]] = {
@@ -67,6 +71,39 @@ SCRIPTS: Final[Mapping[str, Script]] = {
         daemon_file="daemon.txt",
         then="Start Live anew, choose Sideman as a control surface in Settings, Link, Tempo & MIDI, and run: sideman "
         "serve --host ableton",
+    ),
+    "ardour": Script(
+        source="scripts/ardour",
+        name="",
+        folders=dict.fromkeys(("darwin", "win32", "linux"), ardour_scripts),
+        then="In Ardour, once: Edit, Lua Scripts, Script Manager, Action Hooks, New Hook, choose Sideman, Add. Then "
+        "run: sideman serve --host ardour",
+    ),
+    "reaper": Script(
+        source="scripts/reaper/Sideman",
+        name="Scripts/Sideman",
+        folders=dict.fromkeys(("darwin", "win32", "linux"), reaper_resources),
+        apart={"Sideman.ReaperOSC": "OSC/Sideman.ReaperOSC"},
+        then="In REAPER choose Actions, Show action list, New action, Load ReaScript, and open Sideman.lua in that "
+        "folder; run it, and run: sideman serve --host reaper",
+        then_elsewhere="The daemon meets that REAPER in another folder, so run: sideman serve --host reaper --set "
+        "'host.mailbox={folder}/Sideman'",
+    ),
+    "max": Script(
+        source="scripts/max/Sideman",
+        name="Sideman",
+        # Max has no version for Linux; under Wine its documents are the user's.
+        folders={system: lambda machine: max_folder(machine) / "Packages" for system in ("darwin", "win32", "linux")},
+        daemon_file="daemon.txt",
+        then="Start Max or Live anew, open patchers/Sideman.maxpat of this package in a Max MIDI Effect, save it as a "
+        "device, and run: sideman serve --host ableton",
+    ),
+    "touchosc": Script(
+        source="scripts/touchosc",
+        name="Sideman",
+        folders={system: lambda machine: machine.documents / "TouchOSC" for system in ("darwin", "win32", "linux")},
+        then="Open Sideman.tosc in TouchOSC, set its OSC connection 1 to this computer, send port 9130, receive port "
+        "9000, and press Connect",
     ),
 }
 """The DAWs that a script can be installed for, by the word that the command takes."""
@@ -101,9 +138,12 @@ def install(host: str, machine: Machine, *, daemon: str, to: Path | None = None,
     written.
     """
     script = _script(host)
-    parent = to if to is not None else script.folders[machine.system](machine)
-    folder = parent.absolute() / script.name if script.name else parent.absolute()
-    contents = dict(_contents(resources.files("plugin_host").joinpath(script.source)))
+    usual = script.folders[machine.system](machine)
+    parent = (usual if to is None else to).absolute()
+    folder = parent / script.name if script.name else parent
+    up = "../" * len(Path(script.name).parts)
+    found = dict(_contents(resources.files("plugin_host").joinpath(script.source)))
+    contents = {f"{up}{script.apart[name]}" if name in script.apart else name: data for name, data in found.items()}
     if script.daemon_file:
         contents[script.daemon_file] = f"{daemon}\n".encode()
     try:
@@ -113,7 +153,8 @@ def install(host: str, machine: Machine, *, daemon: str, to: Path | None = None,
             _carry_out(folder, steps, contents, ours)
     except OSError as error:
         raise InstallError(f"{error.filename or folder} cannot be written: {error.strerror}.") from None
-    return Installed(folder=folder, steps=steps, then=script.then)
+    elsewhere = script.then_elsewhere.format(folder=parent) if parent != usual.absolute() else ""
+    return Installed(folder=folder, steps=steps, then="\n".join(filter(None, (script.then, elsewhere))))
 
 
 def _script(host: str) -> Script:
@@ -149,7 +190,8 @@ def _steps(folder: Path, contents: Mapping[str, bytes], ours: Mapping[str, str],
     """What is to be done with each file. Raises ``InstallError`` that names every file in the way."""
     steps, in_the_way = [], []
     for name, content in contents.items():
-        path, digest = folder / name, _digest_of(folder / name)
+        path = _path(folder, name)
+        digest = _digest_of(path)
         if digest is None:
             steps.append(Step(action="write", path=path))
         elif digest == hashlib.sha256(content).hexdigest():
@@ -160,7 +202,8 @@ def _steps(folder: Path, contents: Mapping[str, bytes], ours: Mapping[str, str],
             steps.append(Step(action="keep", path=path))
         else:
             in_the_way.append(path)
-    gone = [name for name in ours if name not in contents and _digest_of(folder / name) == ours[name]]
+    left = [name for name in ours if name not in contents and _is_inside(name)]
+    gone = [name for name in left if _digest_of(folder / name) == ours[name]]
     steps += [Step(action="remove", path=folder / name) for name in gone]
     if in_the_way:
         files = ", ".join(map(str, in_the_way))
@@ -169,6 +212,16 @@ def _steps(folder: Path, contents: Mapping[str, bytes], ours: Mapping[str, str],
             "--to. Nothing was written."
         )
     return iter(steps)
+
+
+def _path(folder: Path, name: str) -> Path:
+    """A file of the folder, or of one that the DAW has beside it."""
+    return Path(os.path.normpath(folder / name))
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a path of the manifest stays in the folder: only then is what is left over removed."""
+    return not Path(name).is_absolute() and ".." not in Path(name).parts
 
 
 def _digest_of(path: Path) -> str | None:
@@ -181,7 +234,7 @@ def _digest_of(path: Path) -> str | None:
 def _carry_out(folder: Path, steps: tuple[Step, ...], contents: Mapping[str, bytes], ours: Mapping[str, str]) -> None:
     """The manifest comes first, so that a run which is cut short can be repeated; each file appears whole."""
     written = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    by_path = {folder / name: name for name in contents}
+    by_path = {_path(folder, name): name for name in contents}
     kept = {by_path[step.path] for step in steps if step.action == "keep"}
     known = {name: ours.get(name, digest) if name in kept else digest for name, digest in written.items()}
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import platformdirs
+
+ARDOUR_VERSIONS: Final = (9, 8, 7)
+"""Newest first; each keeps its settings apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,3 +36,26 @@ class Machine:
 def reaper_resources(machine: Machine) -> Path:
     """REAPER's resource folder, as Options, Show REAPER resource path has it; a portable REAPER has its own."""
     return machine.settings / "REAPER"
+
+
+def ardour_settings(machine: Machine) -> Path:
+    """The folder that holds the settings of every version of Ardour: ``ardour7``, ``ardour8`` and so on."""
+    if machine.system == "darwin":
+        return machine.home / "Library" / "Preferences"
+    if machine.system == "win32":
+        return machine.home / "AppData" / "Local"
+    return machine.settings
+
+
+def ardour_scripts(machine: Machine) -> Path:
+    """The folder of scripts of the newest Ardour that has been started here; of 8 where none has."""
+    word = "Ardour" if machine.system == "darwin" else "ardour"
+    folders = [ardour_settings(machine) / f"{word}{version}" for version in ARDOUR_VERSIONS]
+    newest = next((folder for folder in folders if folder.is_dir()), ardour_settings(machine) / f"{word}8")
+    return newest / "scripts"
+
+
+def max_folder(machine: Machine) -> Path:
+    """Max's folder in the user's documents: that of the newest version that is there, or of Max 9."""
+    versions = [machine.documents / f"Max {number}" for number in (9, 8)]
+    return next((folder for folder in versions if folder.is_dir()), versions[0])

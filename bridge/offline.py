@@ -23,6 +23,7 @@ from bridge.notices import Notice
 from bridge.requests import GenerationRequest, TakeMade
 from bridge.score_record import Score
 from bridge.session import SessionState
+from bridge.song_events import song_bars
 from midi.charts import ChordChart, DrumChart, MelodyChart
 from midi.events import AudioRegion, DrumTrack
 from midi.files import Song, read_song
@@ -68,12 +69,6 @@ class Rendered:
             for clip, score in zip(self.clips, self.scores, strict=True)
         ]
         return {"clips": clips, "notices": [asdict(notice) for notice in self.notices]}
-
-
-def song_bars(song: Song) -> int:
-    """Bars that the song fills, at least one."""
-    last = song.tempo_map.bar_at(song.end)
-    return max(1, last.bar if last.offset > 1e-6 else last.bar - 1)
 
 
 def state_of_song(song: Song, options: RenderOptions, engine: str) -> SessionState:

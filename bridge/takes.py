@@ -153,6 +153,8 @@ class Takes:
             sample_rate_hz=clip.sample_rate_hz,
             frames=clip.frames,
             target=clip.target,
+            prompt=job.request.prompt,
+            key=job.owner.state.key,
         )
         try:
             async with asyncio.timeout(PLACE_LIMIT_S):

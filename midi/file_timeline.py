@@ -12,6 +12,8 @@ from midi.time import FOUR_FOUR, MAX_BPM, MIN_BPM, Beats, Bpm, Meter, MeterPoint
 
 DEFAULT_BPM: Final = Bpm(120.0)
 """The tempo of a file that says none, by the MIDI specification."""
+NO_TEMPO: Final = f"The file says no tempo; {DEFAULT_BPM:g} is assumed."
+"""The notice of such a file."""
 _MICROSECONDS_A_MINUTE: Final = 60_000_000
 _ROUNDING: Final = 1e-9
 """Part of a bar below which a position lies on the bar line."""
@@ -30,7 +32,7 @@ def _tempos(file: FileEvents, notices: list[str]) -> tuple[TempoPoint, ...]:
             microseconds = event.message.tempo
             bpms[event.tick] = _MICROSECONDS_A_MINUTE / microseconds if microseconds else math.inf
     if not bpms:
-        notices.append(f"The file says no tempo; {DEFAULT_BPM:g} is assumed.")
+        notices.append(NO_TEMPO)
     limited = [bpm for bpm in bpms.values() if not MIN_BPM <= bpm <= MAX_BPM]
     if limited:
         notices.append(f"{len(limited)} tempos outside {MIN_BPM:g} to {MAX_BPM:g} were limited.")

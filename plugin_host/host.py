@@ -9,6 +9,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from midi.errors import SidemanError
 from midi.events import SessionEvent
+from midi.keys import Key
 from midi.time import Beats, Bpm, Meter
 
 OscArgument = float | int | str | bytes | bool | None
@@ -67,6 +68,8 @@ class Placement:
     target: str
     beats: Beats | None = None
     """Length of the clip; None where its bars have one meter."""
+    prompt: str = ""
+    key: Key | None = None
 
     @property
     def length(self) -> Beats:
@@ -110,6 +113,17 @@ class Host(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a clip that a host asked for came out.
+
+    ``why`` says why it was not made; None where it was. ``again``: asking again later may help.
+    """
+
+    why: str | None = None
+    again: bool = False
+
+
 @runtime_checkable
 class TalkingHost(Host, Protocol):
     """A host that says things on its own accord."""
@@ -124,6 +138,16 @@ class Desk(Protocol):
 
     def hear(self, event: SessionEvent) -> None:
         """The DAW says something of the session. Raises ``SidemanError`` when it cannot be used."""
+        ...
+
+    def make(
+        self, chart: Sequence[SessionEvent], wishes: Sequence[SessionEvent], ended: Callable[[Ended], None]
+    ) -> None:
+        """Make a clip of a chart that the DAW gives; ``ended`` is called once, at once or later.
+
+        The events of ``chart`` change the session, all of them or none; those of ``wishes`` hold for this clip alone.
+        Raises ``SidemanError`` when the events cannot be used; then ``ended`` is not called.
+        """
         ...
 
     def tell(self, request_id: str, message: str) -> None:

@@ -123,6 +123,11 @@ class OfferingHost:
         due = self._offers.next_due(self._now())
         return None if due is None else max(0.0, due - self._now())
 
+    @property
+    def is_there(self) -> bool:
+        """Whether a script has greeted, and not left."""
+        return self._offers.daw_at(self._now()) is not None
+
     def is_served(self, place: str) -> bool:
         """Whether this is the DAW that is served."""
         daw = self._offers.daw_at(self._now())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 from bridge import install as module
 from bridge.cli import app
 from bridge.install import MANIFEST, SCRIPTS, InstallError, install
-from bridge.machine import Machine
+from bridge.machine import Machine, reaper_resources
 
 DAEMON = "127.0.0.1:9130"
 SOURCE = Path(module.__file__).parents[1] / "plugin_host" / "scripts" / "ableton" / "Sideman"
@@ -49,15 +50,88 @@ def test_live_s_script_goes_where_live_looks(tmp_path: Path, system: str, folder
     assert {step.action for step in done.steps} == {"write"}
 
 
+@pytest.mark.parametrize(
+    ("system", "resources"),
+    [
+        ("darwin", "Library/Application Support/REAPER"),
+        ("win32", "AppData/Roaming/REAPER"),
+        ("linux", ".config/REAPER"),
+    ],
+)
+def test_reaper_s_scripts_and_patterns_go_where_reaper_looks(tmp_path: Path, system: str, resources: str) -> None:
+    done = install("reaper", machine(tmp_path, system), daemon=DAEMON)
+    source = SOURCE.parents[1] / "reaper" / "Sideman"
+    folder = tmp_path / "home" / resources
+    assert done.folder == folder / "Scripts" / "Sideman"
+    written = files(folder)
+    written.pop(f"Scripts/Sideman/{MANIFEST}")
+    patterns = written.pop("OSC/Sideman.ReaperOSC")
+    assert patterns == (source / "Sideman.ReaperOSC").read_bytes()
+    expected = {f"Scripts/Sideman/{path}": data for path, data in files(source).items() if path.endswith(".lua")}
+    assert written == expected
+    assert "host.mailbox" not in done.then
+    assert all(".." not in step.path.parts for step in done.steps)
+
+
+def test_a_portable_reaper_is_told_where_the_daemon_meets_it(tmp_path: Path) -> None:
+    portable = tmp_path / "my reaper"
+    done = install("reaper", machine(tmp_path), daemon=DAEMON, to=portable)
+    assert (portable / "Scripts" / "Sideman" / "Sideman.lua").is_file()
+    assert (portable / "OSC" / "Sideman.ReaperOSC").is_file()
+    assert f"--set 'host.mailbox={portable}/Sideman'" in done.then
+    assert not (tmp_path / "home").exists()
+
+
+def test_another_s_pattern_file_stops_everything_and_a_manifest_removes_nothing_outside(tmp_path: Path) -> None:
+    resources = reaper_resources(machine(tmp_path))
+    other = resources / "OSC" / "Sideman.ReaperOSC"
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"mine")
+    with pytest.raises(InstallError, match=r"OSC/Sideman\.ReaperOSC.*Nothing was written"):
+        install("reaper", machine(tmp_path), daemon=DAEMON)
+    assert files(resources) == {"OSC/Sideman.ReaperOSC": b"mine"}
+    other.unlink()
+    folder = install("reaper", machine(tmp_path), daemon=DAEMON).folder
+    precious = resources / "OSC" / "Default.ReaperOSC"
+    precious.write_bytes(b"REAPER's")
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["files"]["../../OSC/Default.ReaperOSC"] = hashlib.sha256(b"REAPER's").hexdigest()
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    install("reaper", machine(tmp_path), daemon=DAEMON)
+    assert precious.read_bytes() == b"REAPER's"
+
+
+@pytest.mark.parametrize("system", ["darwin", "win32", "linux"])
+@pytest.mark.parametrize(
+    ("there", "version"), [((), "Max 9"), (("Max 8",), "Max 8"), (("Max 8", "Max 9"), "Max 9")], ids=str
+)
+def test_max_s_package_goes_into_the_newest_max_that_is_there(
+    tmp_path: Path, system: str, there: tuple[str, ...], version: str
+) -> None:
+    here = machine(tmp_path, system)
+    for name in there:
+        (here.documents / name).mkdir(parents=True)
+    done = install("max", here, daemon=DAEMON)
+    assert done.folder == here.documents / version / "Packages" / "Sideman"
+    written = files(done.folder)
+    assert written["daemon.txt"] == b"127.0.0.1:9130\n"
+    source = SOURCE.parents[1] / "max" / "Sideman"
+    assert {name: written[name] for name in written if name not in {"daemon.txt", MANIFEST}} == files(source)
+    assert {"patchers/Sideman.maxpat", "patchers/sideman-node.js", "package-info.json"} <= set(written)
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 @pytest.mark.parametrize("system", ["darwin", "win32", "linux"])
 def test_the_manifest_names_every_file_and_what_is_installed_is_left_as_it_is(
     tmp_path: Path, system: str, name: str
 ) -> None:
-    folder = install(name, machine(tmp_path, system), daemon=DAEMON).folder
-    before = files(folder)
-    manifest = json.loads(before.pop(MANIFEST))["files"]
-    assert manifest == {path: hashlib.sha256(content).hexdigest() for path, content in before.items()}
+    done = install(name, machine(tmp_path, system), daemon=DAEMON)
+    folder, home = done.folder, tmp_path / "home"
+    before = files(home)
+    manifest_path = str(PurePosixPath(folder.relative_to(home) / MANIFEST))
+    manifest = json.loads(before.pop(manifest_path))["files"]
+    in_home = {os.path.normpath(folder.relative_to(home) / path): digest for path, digest in manifest.items()}
+    assert in_home == {path: hashlib.sha256(content).hexdigest() for path, content in before.items()}
     again = install(name, machine(tmp_path, system), daemon=DAEMON)
     assert {step.action for step in again.steps} == {"keep"}
     assert not list(folder.rglob(f"*{module.PART_SUFFIX}"))

@@ -30,6 +30,7 @@ from midi.leader import LINK
 from midi.ports import MAX_WAITING, PortWish
 from midi.time import Beats, Bpm, Seconds
 from midi.virtual_ports import VirtualPorts
+from plugin_host.host import Ended
 
 KEYS, CLOCK = "Launchkey MK3 24:0", "TR-8S 28:0"
 NOTE, TICK, START = bytes([0x90, 60, 80]), bytes([0xF8]), bytes([0xFA])
@@ -406,6 +407,61 @@ def test_osc_tells_no_tempo_while_a_clock_leads_and_the_state_says_who_does(tmp_
         assert view["others"] == ["osc"]
 
     with_daemon(tmp_path, ports, scene)
+
+
+def test_a_chart_that_a_daw_gives_takes_the_tempo_of_a_clock_that_leads(tmp_path: Path) -> None:
+    ports = VirtualPorts(names=[CLOCK])
+    ended: list[Ended] = []
+    chart = (ev.SetTempo(bpm=Bpm(90.0)), ev.SetKey(key=parse_key("A minor")), ev.SetBars(bars=2))
+
+    async def scene(daemon: Daemon) -> None:
+        daemon.desk.make(chart, (), ended.append)
+        await finished(daemon, tmp_path, 1)
+        for count in range(48):
+            ports.send(CLOCK, TICK, Seconds(10.0 + count * 60 / 133 / 24))
+        await turns(5)
+        daemon.desk.make(chart, (ev.SetPrompt(text="jazz"), ev.SetBars(bars=1)), ended.append)
+        receipts = [receipt_from_json(path.read_bytes()) for path in await finished(daemon, tmp_path, 2)]
+        assert [(receipt.bpm, receipt.bars, receipt.prompt) for receipt in receipts] == [
+            (90.0, 2, ""),
+            (133.0, 1, "jazz"),
+        ]
+        assert ended == [Ended(), Ended()]
+        # What held for the clip alone is not in the session.
+        assert (daemon.state.prompt, daemon.state.bars) == ("", 2)
+
+    with_daemon(tmp_path, ports, scene)
+
+
+def test_a_chart_that_cannot_be_made_leaves_the_session_as_it_was(tmp_path: Path) -> None:
+    async def scene(daemon: Daemon) -> None:
+        before = daemon.state
+        for chart in (
+            (ev.SetTempo(bpm=Bpm(90.0)),),
+            (ev.SetKey(key=parse_key("C major")), ev.SetEngine(name="magnat")),
+        ):
+            with pytest.raises(RequestError):
+                daemon.desk.make(chart, (), lambda _: pytest.fail("there is nothing to end"))
+        assert daemon.state is before
+
+    with_daemon(tmp_path, VirtualPorts(), scene)
+
+
+def test_a_chart_s_request_that_is_cancelled_or_superseded_is_told(tmp_path: Path) -> None:
+    ended: list[Ended] = []
+
+    async def scene(daemon: Daemon) -> None:
+        daemon.desk.make((ev.SetKey(key=parse_key("C major")), ev.SetBars(bars=64)), (), ended.append)
+        await turns()
+        daemon.desk.make((ev.SetKey(key=parse_key("D major")),), (), ended.append)
+        daemon.desk.make((ev.SetKey(key=parse_key("E major")),), (), ended.append)
+        assert ended == [Ended(why="A newer request took its place.", again=True)]
+        daemon.queue.cancel(None)
+        while len(ended) < 3:
+            await asyncio.sleep(0.02)
+        assert set(ended[1:]) == {Ended(why="The request was cancelled.")}
+
+    with_daemon(tmp_path, VirtualPorts(), scene)
 
 
 def test_keeping_and_going_on_need_a_clip(tmp_path: Path) -> None:
