@@ -12,8 +12,10 @@ import typer
 from typer.core import TyperCommand
 
 from bridge.cli_evaluate import evaluate
+from bridge.cli_library import library_app, replay
 from bridge.cli_models import models_app
 from bridge.cli_progress import progress
+from bridge.cli_relay import relay
 from bridge.errors import SidemanError
 
 if TYPE_CHECKING:
@@ -32,7 +34,10 @@ app = typer.Typer(
 
 
 app.add_typer(models_app, name="models")
+app.add_typer(library_app, name="library")
 app.command()(evaluate)
+app.command()(replay)
+app.command()(relay)
 
 
 def main() -> None:
@@ -58,6 +63,14 @@ def _address(text: str | None) -> tuple[str | None, int | None]:
         return parse_address(text)
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def _http(text: str | None) -> dict[str, object]:
+    """The settings of HTTP that ``--http`` stands for."""
+    if text is not None and text.lower() == "off":
+        return {"enabled": False}
+    host, port = _address(text)
+    return {"host": host, "port": port}
 
 
 def _configured(
@@ -117,6 +130,12 @@ class _Serve(TyperCommand):
 @app.command(cls=_Serve)
 def serve(
     osc: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 picks one.")] = None,
+    http: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where to serve HTTP and WebSocket, or off.")
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The token that clients show; made where there is none.")
+    ] = None,
     clips: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for clips and receipts.")] = None,
     engine: Annotated[str | None, typer.Option(metavar="NAME", help="Engine that a session begins with.")] = None,
     soundfont: Annotated[Path | None, typer.Option(metavar="FILE", help="Soundfont of the sketch engine.")] = None,
@@ -139,10 +158,12 @@ def serve(
     import asyncio
 
     from bridge.daemon import Daemon
+    from bridge.promptness import be_prompt
 
     logging.basicConfig(level=logging.DEBUG if verbose else logging.ERROR, format="%(name)s: %(message)s")
     options: dict[str, dict[str, object]] = {
         "osc": {"host": listen_host, "port": port},
+        "http": {**_http(http), "token_file": token_file},
         "clips": {"folder": clips},
         "engine": {"name": engine, "soundfont": soundfont, "device": device},
         "host": {"name": host},
@@ -151,7 +172,12 @@ def serve(
         "player": {"enabled": True if play is not None else None, "device": play or None},
     }
     settings = _configured(config, options, set_, model=model, engine=engine)
-    asyncio.run(Daemon(settings).run(ready=lambda line: print(line, flush=True)))
+
+    def ready(line: str) -> None:
+        be_prompt(realtime=settings.midi.realtime and (settings.midi.is_on or settings.link.enabled))
+        print(line, flush=True)
+
+    asyncio.run(Daemon(settings).run(ready=ready))
 
 
 @app.command()
@@ -316,14 +342,18 @@ def monitor(
 @app.command()
 def doctor(
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Say what is installed, reachable and missing, and what to do about each."""
     from bridge.config import load_config
     from bridge.doctor import examine
 
     findings = examine(load_config(config) if config else None)
-    for finding in findings:
-        print(finding.line)
+    if as_json:
+        print(json.dumps([finding.view for finding in findings], ensure_ascii=False, indent=2))
+    else:
+        for finding in findings:
+            print(finding.line)
     if any(finding.fatal for finding in findings):
         raise typer.Exit(1)
 

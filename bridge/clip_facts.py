@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from bridge.engines import JASCO
 from bridge.jasco_labels import label_of
+from bridge.made_from import made_from
 from bridge.notices import Chart, Notice
 from bridge.receipt_schema import AudioWindow, ChordAsked, ChordSubstituted, ChordUsed, Receipt
 from bridge.requests import GenerationRequest, TakeMade, Window
@@ -41,8 +42,12 @@ def receipt_for(
     soundfont: Path | None,
     created_at: datetime,
     score: Score | None = None,
+    sounds_sha256: str | None = None,
 ) -> Receipt:
-    """The receipt of one take. ``state`` is the session as it was when the request was made."""
+    """The receipt of one take. ``state`` is the session as it was when the request was made.
+
+    ``soundfont`` is what plays notes, None for the bundled one, and ``sounds_sha256`` the checksum of all that does.
+    """
     window = request.window
     drum_track = _drum_track(request.controls[facts.take])
     name, licence = (soundfont.name, "as the user's own file says") if soundfont else DEFAULT_SOUNDFONT
@@ -91,6 +96,7 @@ def receipt_for(
         seconds_spent=facts.seconds_spent,
         created_at=created_at.isoformat(timespec="seconds"),
         notices=(*notices, *take_notices(facts)),
+        made_from=made_from(request, facts.take, sounds_sha256=sounds_sha256 if plays_soundfont else None),
     )
 
 

@@ -13,10 +13,12 @@ import errno
 import hashlib
 import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, NoReturn
+
+from filelock import FileLock, Timeout
 
 from bridge.errors import ClipError, DiskError
 from bridge.receipt_schema import (
@@ -50,6 +52,9 @@ PREFIX: Final = "sideman-"
 AUDIO_SUFFIX: Final = ".wav"
 RECEIPT_SUFFIX: Final = ".json"
 PART_SUFFIX: Final = ".part"
+OWN_FOLDER: Final = ".sideman"
+"""What Sideman itself keeps in a clips folder: the library, and clips that were removed."""
+CHANGING_LIMIT_S: Final = 10.0
 LEFTOVER_AGE_S: Final = 600.0
 """A hidden file that was not written to for this long is what a run that died left behind."""
 
@@ -154,29 +159,49 @@ class ClipFolder:
             raise
         return _clip(path, receipt_path, receipt)
 
-    def score(self, path: Path, score: Score) -> None:
-        """Write a score into the receipt of the clip ``path``. Raises as ``keep``."""
-        self._amend(path, score=score, total_score=score.total)
+    def score(self, path: Path, score: Score) -> Receipt:
+        """Write a score into the receipt of the clip ``path``. Raises as ``amend``."""
+        return self.amend(path, score=score, total_score=score.total)
 
-    def keep(self, path: Path) -> None:
-        """Write into the receipt of the clip ``path`` that it is kept.
+    def keep(self, path: Path) -> Receipt:
+        """Write into the receipt of the clip ``path`` that it is kept. Raises as ``amend``."""
+        return self.amend(path, kept=True, rejected=False)
 
-        The receipt changes whole or not at all. Raises ``ClipError`` where it is none any more, and ``DiskError`` when
-        the disk does not take it.
+    def amend(self, path: Path, **changes: object) -> Receipt:
+        """Change fields in the receipt of the clip ``path``, and answer with the new one.
+
+        The receipt changes whole or not at all, one writer of this folder after the other. Raises ``ClipError`` where
+        it is none any more, and ``DiskError`` when the disk does not take it.
         """
-        self._amend(path, kept=True)
+        return self.amend_by(path, lambda _: changes)
 
-    def _amend(self, path: Path, **changes: object) -> None:
+    def amend_by(self, path: Path, changes: Callable[[Receipt], Mapping[str, object]]) -> Receipt:
+        """The same, with changes that depend on what the receipt says. Raises as ``amend``."""
         receipt_path = path.with_suffix(RECEIPT_SUFFIX)
         part = _part_of(receipt_path)
         try:
-            receipt = receipt_from_json(receipt_path.read_bytes())
-            _write(part, receipt_to_json(dataclasses.replace(receipt, **changes)))  # type: ignore[arg-type]
-            part.replace(receipt_path)
+            with self.changing():
+                receipt = receipt_from_json(receipt_path.read_bytes())
+                receipt = dataclasses.replace(receipt, **changes(receipt))  # type: ignore[arg-type]
+                try:
+                    _write(part, receipt_to_json(receipt))
+                    part.replace(receipt_path)
+                finally:
+                    part.unlink(missing_ok=True)
         except OSError as error:
             raise DiskError(f"The receipt {receipt_path} could not be changed: {_cause(error)}.") from None
-        finally:
-            part.unlink(missing_ok=True)
+        return receipt
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[None]:
+        """Change what lies in the folder, alone among all writers. Raises ``DiskError`` where another does not end."""
+        folder = self.path / OWN_FOLDER
+        folder.mkdir(exist_ok=True)
+        try:
+            with FileLock(folder / "changing.lock", timeout=CHANGING_LIMIT_S):
+                yield
+        except Timeout:
+            raise DiskError(f"Another program has been changing clips in {self.path} for long; try again.") from None
 
     def _reserve(self, stem: str, written: list[Path]) -> tuple[Path, Path]:
         """A free final name, and its hidden file, empty; the hidden file is added to ``written``.

@@ -73,15 +73,8 @@ def plan(
     ``MAX_CLIP`` or what a model can make, and ``PatternError`` for drum patterns that no longer fit the meter.
     """
     window = plan_window(state, audio)
-    drums, fitted = _drums(state, window)
-    melody = state.melody.notes_between(state.tempo_map, window.start, window.end)
-    chords, assumed = _chords(state, window)
-    notices = [
-        *_assumed_time(state),
-        *assumed,
-        *fitted,
-    ]
-    chart = Chart(chords=chords, drums=drums, melody=melody)
+    chart, charted = _chart(state, window)
+    notices = [*_assumed_time(state), *charted]
     seeds = [(seed + take) % SEEDS for take in range(state.takes)]
     best = state.best and state.takes > 1
     controls, substituted = _controls(state, window, chart, seeds, model)
@@ -101,6 +94,19 @@ def plan(
         best=best,
     )
     return Plan(request=request, chart=chart, notices=(*notices, *substituted))
+
+
+def chart_of(state: SessionState) -> Chart:
+    """The chart that the next clip would be asked to play. Raises as ``plan``."""
+    return _chart(state, plan_window(state, AudioFormat()))[0]
+
+
+def _chart(state: SessionState, window: Window) -> tuple[Chart, list[Notice]]:
+    """The chart of a window, and what was assumed for it."""
+    drums, fitted = _drums(state, window)
+    melody = state.melody.notes_between(state.tempo_map, window.start, window.end)
+    chords, assumed = _chords(state, window)
+    return Chart(chords=chords, drums=drums, melody=melody), [*assumed, *fitted]
 
 
 def _controls(

@@ -16,10 +16,12 @@ from bridge.conditioning import AudioFormat
 from bridge.engines import JASCO, MAGNET, require_engine
 from bridge.errors import ConfigError, SidemanError
 from bridge.host_config import HostConfig
+from bridge.http_config import HttpConfig
 from bridge.midi_config import MidiConfig
 from bridge.model_store import default_store, find_model, kind_of
 from bridge.neural_config import JascoConfig, MagnetConfig, Section
 from bridge.player_config import PlayerConfig
+from bridge.retention import LibraryConfig
 from bridge.user_paths import expanded
 from midi.events import TriggerMode
 from models.card import read_card
@@ -45,7 +47,7 @@ def _device(name: str) -> str:
 
 
 class OscConfig(Section):
-    """Where the daemon listens, and which other hosts a client may subscribe."""
+    """Where the daemon listens, and which other hosts are heard without a token, and may be subscribed."""
 
     host: str = "127.0.0.1"
     port: Port = DEFAULT_PORT
@@ -107,7 +109,9 @@ class Config(Section):
     """Everything that can be set."""
 
     osc: OscConfig = OscConfig()
+    http: HttpConfig = HttpConfig()
     clips: ClipsConfig = Field(default_factory=ClipsConfig)
+    library: LibraryConfig = LibraryConfig()
     engine: EngineConfig = Field(default_factory=EngineConfig)
     jasco: JascoConfig = JascoConfig()
     magnet: MagnetConfig = MagnetConfig()

@@ -10,9 +10,8 @@ import contextlib
 import json
 import logging
 import secrets
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,18 +22,25 @@ from typing import Final
 from bridge import engine as jobs
 from bridge import osc_schema as osc
 from bridge.audio_paths import allowed_audio
+from bridge.clip_shelf import FolderShelf
 from bridge.clips import ClipFolder
 from bridge.conditioning import SEEDS, plan
 from bridge.config import Config
 from bridge.daw_desk import DawDesk
 from bridge.engine import IdInUse
 from bridge.engine_client import EngineClient, engine_command
-from bridge.engine_parts import model_folders, model_settings, require_parts, sound_source
+from bridge.engine_parts import model_folders, model_settings, require_parts, sound_source, sounds_sha256
 from bridge.errors import EngineCrashed, RequestError, SidemanError
 from bridge.host_config import with_folder
 from bridge.hosts import mailbox_folder, require_host
+from bridge.http_config import required_token
+from bridge.http_events import HOST as WEB
+from bridge.http_service import HttpService
+from bridge.library import Library
+from bridge.library_desk import LibraryDesk, Paths
 from bridge.link import AbletonLink, LinkPeer
 from bridge.live import LiveMidi
+from bridge.live_takes import LiveTakes
 from bridge.machine import Machine
 from bridge.mailbox import HOST as MAILBOX
 from bridge.mailbox import Mailbox
@@ -46,6 +52,7 @@ from bridge.osc_commands import (
     DawHere,
     DawLeaves,
     DrumNotes,
+    LibraryCommand,
     PlaceDone,
     PlaceFailed,
     PlayerDo,
@@ -58,7 +65,8 @@ from bridge.played_charts import charted
 from bridge.player import Player
 from bridge.session import Cancel, Effect, Generate, SessionState, reduce
 from bridge.shared_audio import sweep_leftovers
-from bridge.state_view import shortened, state_view
+from bridge.state_view import Json, shortened, state_view
+from bridge.stop_signals import stop_signals
 from bridge.takes import Order, Takes, notice_reply
 from bridge.trigger_clock import TriggerClock
 from midi import events as ev
@@ -79,8 +87,6 @@ from plugin_host.host import Host
 
 log = logging.getLogger(__name__)
 
-_STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-"""Ctrl-C, a polite request, and a terminal that was closed; Windows has no SIGHUP."""
 MAX_STATE_BYTES = 60_000
 """A longer state does not fit a datagram with its address, and is shortened."""
 
@@ -99,22 +105,6 @@ class UnknownAddress(RequestError):
     """No table knows the address."""
 
     code = "unknown_address"
-
-
-@contextlib.contextmanager
-def _stop_signals(stop: asyncio.Event) -> Iterator[None]:
-    """The signals that ask for an end set ``stop``; where the loop takes no handlers, Ctrl-C ends ``asyncio.run``."""
-    loop = asyncio.get_running_loop()
-    caught = []
-    for number in _STOP_SIGNALS:
-        with contextlib.suppress(NotImplementedError, RuntimeError):
-            loop.add_signal_handler(number, stop.set)
-            caught.append(number)
-    try:
-        yield
-    finally:
-        for number in caught:
-            loop.remove_signal_handler(number)
 
 
 class Daemon:
@@ -150,24 +140,57 @@ class Daemon:
             codecs=codec_folder(config.engine.models),
             device=engine.device,
         )
+        allowed = frozenset(config.osc.allow_hosts)
+        token = required_token(config.http, osc_host=config.osc.host, osc_allows_hosts=bool(allowed))
         self.server = OscServer(
-            handler=self.handle, version=self._version, allowed_hosts=frozenset(config.osc.allow_hosts)
+            handler=self.handle,
+            version=self._version,
+            allowed_hosts=allowed,
+            token=token,
         )
+        self.live_takes = LiveTakes(late=self._tell_late, clock=monotonic)
+        self.http = HttpService(
+            config.http,
+            live=self.live_takes,
+            token=token,
+            take=self.server.take,
+            session=self.session_view,
+            shelf=FolderShelf(self.folder.path),
+            version=self._version,
+            started=self._started,
+        )
+        self.server.add_listener(WEB, self.http.hub)
         self.engine = EngineClient(command, stall_s=engine.stall_s)
         self.host: Host | None = require_host(config.host.name).make(with_folder(config.host, self.folder.path))
+        self.library = LibraryDesk(
+            Library(self.folder),
+            config.library,
+            Paths(
+                session=lambda: self.state,
+                made=self._made,
+                generate=lambda state, client: self._generate(self._new_id(), state, client),
+            ),
+            answer=self._answer,
+            broadcast=self.server.broadcast,
+            now=now,
+        )
         self.takes = Takes(
             self.folder,
             self.host,
             broadcast=self.server.broadcast,
+            live=self.live_takes,
             sound_source=lambda name: sound_source(name, config),
+            sounds_sha256=lambda name: sounds_sha256(name, config),
             now=now,
             made=lambda clip: self.player.made(clip.request_id, clip.take, clip.path),
+            note=self.library.note,
+            note_placed=self.library.note_placed,
         )
         self.player = Player(
             config.player,
             monotonic=monotonic,
             session=lambda: self.state,
-            path_of=self.takes.path_of,
+            find=self._found,
             tell=self.server.broadcast,
             again=lambda: self._act("generate"),
         )
@@ -190,7 +213,7 @@ class Daemon:
                 system=midi_system,
                 monotonic=monotonic,
                 session=lambda: self.state,
-                give=lambda event: self._apply(event, None),
+                give=lambda event, at: self._apply(event, None, at),
                 act=self._act,
                 tell=lambda notice: self.server.broadcast(notice_reply("", notice), None),
                 link=self._join_link if config.link.enabled else None,
@@ -208,22 +231,25 @@ class Daemon:
             broadcast=self.server.broadcast,
             apply=lambda event: self._apply(event, None),
             make=self._make,
+            note_placed=self.library.note_placed,
         )
 
     async def run(self, ready: Callable[[str], None], stop: asyncio.Event | None = None) -> None:
-        """Serve until ``stop`` is set, or a signal comes. ``ready`` is told the address in use.
+        """Serve until ``stop`` is set, or a signal comes. ``ready`` is told the addresses in use, OSC's first.
 
         Raises ``SidemanError`` when a part cannot start.
         """
         stop = stop or asyncio.Event()
         async with AsyncExitStack() as stack:
-            stack.enter_context(_stop_signals(stop))
+            stack.enter_context(stop_signals(stop))
             self.folder.prepare()
             sweep_leftovers(self._now().timestamp())
             require_parts(self._config)
             if self.host:
                 stack.push_async_callback(self.host.close)
                 await self.host.start()
+            stack.push_async_callback(self.library.close)
+            self.library.start()
             stack.callback(self.desk.close)
             stack.push_async_callback(self.engine.close)
             stack.push_async_callback(self.player.close)
@@ -233,6 +259,8 @@ class Daemon:
             if self.mailbox:
                 stack.callback(self.mailbox.close)
                 self.mailbox.start()
+            stack.push_async_callback(self.http.close)
+            http_line = await self.http.start()
             self.queue.start()
             stack.push_async_callback(self.queue.close)
             stack.callback(self.desk.forget)
@@ -247,6 +275,8 @@ class Daemon:
             stack.push_async_callback(_ended, warming)
             host, port = self.server.address
             ready(f"osc udp://[{host}]:{port}" if ":" in host else f"osc udp://{host}:{port}")
+            if http_line:
+                ready(http_line)
             await _first_of(stop, warming)
 
     # In
@@ -259,10 +289,16 @@ class Daemon:
                     self._apply(event, client)
             case osc.AskState():
                 self.server.send(client, osc.StateReply(json=self._state_json()))
-            case osc.NextTake():
-                self._next_take(client)
-            case osc.KeepTake(id=request_id, take=take):
-                self.takes.keep(request_id, take, client)
+            case (
+                osc.NextTake()
+                | osc.KeepTake()
+                | osc.RejectTake()
+                | osc.TagTake()
+                | osc.AgainTake()
+                | osc.SearchLibrary()
+                | osc.ClipPlaced()
+            ):
+                self._handle_takes(command, client)
             case ChordNotes() | ChordMarkers() | DrumNotes():
                 self._take_chart(command, client)
             case DawHere() | DawLeaves() | PlaceDone() | PlaceFailed():
@@ -273,6 +309,18 @@ class Daemon:
                 if isinstance(command, TIME_EVENTS):
                     self._require_osc_leads(command)
                 self._apply(self._event_of(command), client)
+
+    def _handle_takes(self, command: osc.NextTake | osc.ClipPlaced | LibraryCommand, client: Client) -> None:
+        """What is said of takes: those of this run, and those of the library."""
+        match command:
+            case osc.NextTake():
+                self._next_take(client)
+            case osc.KeepTake(id=request_id, take=take) if request_id is None or self.takes.path_of(request_id, take):
+                self.takes.keep(request_id, take, client)
+            case osc.ClipPlaced(id=request_id, take=take, where=where):
+                self.takes.placed(request_id, take, where, client)
+            case _:
+                self.library.handle(command, client)
 
     def _event_of(self, command: osc.Command) -> SessionEvent:
         """What a command changes of the session. Raises ``SidemanError`` for a file or a clip that is not there."""
@@ -294,6 +342,11 @@ class Daemon:
                 | osc.AskState()
                 | osc.NextTake()
                 | osc.KeepTake()
+                | osc.RejectTake()
+                | osc.TagTake()
+                | osc.AgainTake()
+                | osc.SearchLibrary()
+                | osc.ClipPlaced()
                 | ChordNotes()
                 | ChordMarkers()
                 | DrumNotes()
@@ -308,6 +361,15 @@ class Daemon:
                 raise AssertionError("these change nothing of the session")
             case _:
                 return command
+
+    def _made(self, request_id: str | None, take: int) -> Path | None:
+        return self.takes.path_of(request_id, take)
+
+    def _found(self, request_id: str, take: int) -> Path:
+        """Where a take of this run or an earlier one lies. Raises ``SidemanError``; for worker threads."""
+        path = self.takes.path_of(request_id, take)
+        library = self.library.library
+        return path or library.path_of(library.find(request_id, take))
 
     def _join_link(self, state: SessionState) -> LinkPeer:
         return AbletonLink(state.tempo_map.bpm_at(state.start), quantum=self._config.link.quantum)
@@ -368,10 +430,12 @@ class Daemon:
     def _audio(self, path: str) -> Path:
         return allowed_audio(path, (self.folder.path, *self._config.clips.audio_folders))
 
-    def _apply(self, event: SessionEvent, client: Client | None) -> None:
-        self.state, effects = reduce(self.state, event, Seconds(self._monotonic()))
+    def _apply(self, event: SessionEvent, client: Client | None, at: Seconds | None = None) -> None:
+        """Change the session by what is so at a monotonic time, now unless it is given."""
+        self.state, effects = reduce(self.state, event, Seconds(self._monotonic()) if at is None else at)
         self.triggers.changed()
         self.player.changed()
+        self.http.hub.session_changed()
         for effect in effects:
             self._carry_out(effect, client)
 
@@ -425,7 +489,8 @@ class Daemon:
         self._count += 1
         return f"{self._now():%Y%m%d-%H%M%S}-{self._count}"
 
-    def _state_json(self) -> str:
+    def session_view(self) -> Json:
+        """The session, its jobs and the daemon as they are now, as JSON values."""
         view = state_view(self.state, Seconds(self._monotonic()))
         running = self.queue.running
         view["jobs"] = {
@@ -437,6 +502,11 @@ class Daemon:
         view["clips_folder"] = str(self.folder.path)
         view["version"] = self._version
         view["started"] = self._started
+        view["http"] = self.http.url
+        return view
+
+    def _state_json(self) -> str:
+        view = self.session_view()
         text = json.dumps(view, ensure_ascii=False)
         if len(text.encode()) > MAX_STATE_BYTES:
             text = json.dumps(shortened(view), ensure_ascii=False)
@@ -444,12 +514,22 @@ class Daemon:
 
     # Out
 
+    def _tell_late(self, request_id: str, take: int, at_s: float) -> None:
+        text = f"Take {take} is listened to faster than it is made: it is there up to {at_s:.2f} s, and pauses there."
+        self.server.broadcast(osc.NoticeReply(id=request_id, code="late", message=text), None)
+
     def _notify(self, job: jobs.Job[Order], event: jobs.JobEvent) -> None:
         request_id = job.request.id
         self.triggers.heard(job, event)
+        if isinstance(event, jobs.Accepted):
+            self.live_takes.begin(job.request)
+        elif not isinstance(event, jobs.Progress):
+            self.live_takes.end(request_id)
         self.desk.heard(request_id, event)
         for reply in _replies(job, event):
             self.server.broadcast(reply, job.owner.client)
+        if not isinstance(event, jobs.Progress):
+            self.http.hub.session_changed()
         if isinstance(event, jobs.Accepted):
             for notice in job.owner.notices:
                 self.takes.notice(job, notice)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final, assert_never
 
 from bridge import engine as jobs
@@ -40,14 +41,17 @@ class DawDesk:
         broadcast: Broadcast,
         apply: Callable[[SessionEvent], None],
         make: Make,
+        note_placed: Callable[[Path, str], None],
     ) -> None:
         """``run`` tells this run of the daemon from others. Nothing is sent before a script has spoken.
 
         ``make`` asks for a clip of a chart and of what holds for it alone, and returns the request's id.
+        ``note_placed`` is told of clips that are placed late, and where.
         """
         self._host = host if isinstance(host, OfferingHost) else None
         self._run = run
         self._send, self._broadcast, self._apply, self._make = send, broadcast, apply, make
+        self._note_placed = note_placed
         self._asked: dict[str, Callable[[Ended], None]] = {}
         self._client: Client | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -70,6 +74,10 @@ class DawDesk:
                     self._host.refused(offer, why)
             case _:
                 assert_never(command)
+
+    def set_run(self, run: str) -> None:
+        """Another run begins: a script that greets is told so, and tells its session anew."""
+        self._run = run
 
     def close(self) -> None:
         """Offer nothing more."""
@@ -133,6 +141,7 @@ class DawDesk:
 
     def placed(self, placement: Placement, where: str) -> None:
         """A clip that the job did not wait for any more is in the session."""
+        self._note_placed(placement.path, where)
         self._broadcast(PlacedReply(id=placement.request_id, take=placement.take, where=where), None)
 
 

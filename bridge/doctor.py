@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import socket
+import itertools
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from importlib import metadata
-from typing import Final, Literal
+from typing import Final
 
 from packaging.requirements import Requirement
 
 from bridge.clips import ClipFolder
 from bridge.config import Config, load_config
+from bridge.doctor_daws import mailboxes, scripts
+from bridge.doctor_findings import Finding
+from bridge.doctor_machine import audio, graphics, library_state, ports
 from bridge.engine_parts import NEURAL, model_name
 from bridge.engines import ENGINES
 from bridge.errors import SidemanError
+from bridge.machine import Machine
 from bridge.model_store import find_model
+from models.card import read_card
 from models.soundfont_file import find_soundfont
-
-Status = Literal["ok", "missing", "wrong"]
-_MARKS: Final[dict[Status, str]] = {"ok": "ok     ", "missing": "missing", "wrong": "WRONG  "}
 
 EXTRAS: Final[dict[str, str]] = {
     "live": "live MIDI and audio output: pip install 'sideman[live]'",
@@ -31,34 +33,31 @@ EXTRAS: Final[dict[str, str]] = {
 """Extras a user may want, and how to get each."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that was looked at. ``wrong`` ones keep the daemon from working."""
-
-    status: Status
-    what: str
-    advice: str = ""
-
-    @property
-    def fatal(self) -> bool:
-        """Whether the daemon cannot work without it."""
-        return self.status == "wrong"
-
-    @property
-    def line(self) -> str:
-        """The finding as one line of text."""
-        return f"{_MARKS[self.status]}  {self.what}" + (f"\n         -> {self.advice}" if self.advice else "")
-
-
-def examine(config: Config | None = None) -> list[Finding]:
+def examine(config: Config | None = None, machine: Machine | None = None) -> list[Finding]:
     """Look at everything. The clips folder is made where it is missing, as ``sideman serve`` would make it."""
-    findings = [Finding(status="ok", what=f"Python {sys.version.split()[0]}")]
-    findings += _packages()
+    findings = [Finding(status="ok", what=f"Python {sys.version.split()[0]}", topic="packages")]
+    findings += _on("packages", _packages())
     try:
         config = config or load_config(None)
     except SidemanError as error:
-        return [*findings, Finding(status="wrong", what=str(error), advice="Mend or remove the file.")]
-    return [*findings, *_engines(config), _clips(config), _port(config)]
+        what = Finding(status="wrong", what=str(error), advice="Mend or remove the file.", topic="configuration")
+        return [*findings, what]
+    machine = machine or Machine.this()
+    parts = {
+        "engines": _engines(config),
+        "graphics": graphics(),
+        "clips": [_clips(config)],
+        "library": library_state(config.clips.folder),
+        "ports": ports(config),
+        "audio": audio(config.clips.sample_rate_hz),
+        "DAW": scripts(config, machine),
+        "mailbox": mailboxes(config, machine),
+    }
+    return [*findings, *itertools.chain.from_iterable(_on(topic, found) for topic, found in parts.items())]
+
+
+def _on(topic: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    return (replace(finding, topic=topic) for finding in findings)
 
 
 def _requirements() -> Iterator[tuple[str | None, Requirement]]:
@@ -104,10 +103,11 @@ def _engines(config: Config) -> Iterator[Finding]:
     for engine in NEURAL:
         try:
             folder = find_model(model_name(engine, config), config.engine.models)
+            card = read_card(folder)
         except SidemanError as error:
             yield Finding(status="missing", what=f"engine {engine}: {error}")
         else:
-            yield Finding(status="ok", what=f"engine {engine} plays {folder}")
+            yield Finding(status="ok", what=f"engine {engine} plays {folder} (licence {card.licence})")
     for info in ENGINES.values():
         if info.missing:
             yield Finding(status="missing", what=f"engine {info.name}: {info.missing}")
@@ -119,15 +119,3 @@ def _clips(config: Config) -> Finding:
     except SidemanError as error:
         return Finding(status="wrong", what=str(error))
     return Finding(status="ok", what=f"clips go to {config.clips.folder}")
-
-
-def _port(config: Config) -> Finding:
-    host, port = config.osc.host, config.osc.port
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.bind((host, port))
-    except OSError as error:
-        what = f"UDP port {port} on {host} cannot be used: {error.strerror}"
-        return Finding(status="missing", what=what, advice="A daemon may be running; else choose another with --osc.")
-    return Finding(status="ok", what=f"UDP port {port} on {host} is free")

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
-from bridge.engine_client import EngineRunner, TakeAudio
+from bridge.engine_client import EngineRunner, TakeAudio, TakePart
 from bridge.errors import Cancelled, QueueFull, RequestError, SidemanError
 from bridge.requests import GenerationRequest, TakeScored
 
@@ -94,7 +94,7 @@ class JobFailed:
 
 JobEvent = Accepted | Progress | Done | WasCancelled | Superseded | JobFailed
 Notify = Callable[[Job[OwnerT], JobEvent], None]
-Deliver = Callable[[Job[OwnerT], TakeAudio | TakeScored], Awaitable[None]]
+Deliver = Callable[[Job[OwnerT], TakeAudio | TakeScored | TakePart], Awaitable[None]]
 
 
 @dataclass(slots=True)

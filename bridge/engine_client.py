@@ -32,11 +32,12 @@ from bridge.requests import (
     Run,
     Stop,
     Stopped,
+    TakeHeard,
     TakeMade,
     TakeScored,
     line_of,
 )
-from bridge.shared_audio import read_shared, shared_folder
+from bridge.shared_audio import part_path, read_shared, shared_folder
 from models.generator import Samples
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,15 @@ class TakeAudio:
     """A take as the engine made it: facts, and audio of shape [frames, 2]."""
 
     facts: TakeMade
+    samples: Samples
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TakePart:
+    """A part of a take that is still being made, of shape [frames, 2], from the frame ``start`` of the clip on."""
+
+    take: int
+    start: int
     samples: Samples
 
 
@@ -130,7 +140,7 @@ class EngineRunner(Protocol):
 
     def run(
         self, request: GenerationRequest, on_progress: Callable[[float], None]
-    ) -> AsyncGenerator[TakeAudio | TakeScored, None]:
+    ) -> AsyncGenerator[TakeAudio | TakeScored | TakePart, None]:
         """The takes of a request as they are made. Raises ``SidemanError`` when it fails or is stopped."""
         ...
 
@@ -205,8 +215,8 @@ class EngineClient:
 
     async def run(
         self, request: GenerationRequest, on_progress: Callable[[float], None]
-    ) -> AsyncGenerator[TakeAudio | TakeScored, None]:
-        """The takes of a request as they are made, and the score of each once it is measured.
+    ) -> AsyncGenerator[TakeAudio | TakeScored | TakePart, None]:
+        """The takes of a request as they are made, their parts before that, and the score of each once it is measured.
 
         ``on_progress`` is told the share that is done. Raises ``EngineCrashed``, ``Cancelled`` after
         ``stop``, ``GeneratorError`` when the engine failed.
@@ -223,6 +233,11 @@ class EngineClient:
                 async for made in self._takes(request.id, first, on_progress):
                     if isinstance(made, TakeScored):
                         yield made
+                        continue
+                    if isinstance(made, TakeHeard):
+                        path = part_path(paths[made.take], made.part)
+                        part = await asyncio.to_thread(read_shared, path, made.frames, CHANNELS)
+                        yield TakePart(take=made.take, start=made.start, samples=part)
                         continue
                     audio = await asyncio.to_thread(read_shared, paths[made.take], request.window.frames, CHANNELS)
                     yield TakeAudio(facts=made, samples=audio)
@@ -288,13 +303,13 @@ class EngineClient:
 
     async def _takes(
         self, request_id: str, message: Message, on_progress: Callable[[float], None]
-    ) -> AsyncGenerator[TakeMade | TakeScored, None]:
+    ) -> AsyncGenerator[TakeMade | TakeScored | TakeHeard, None]:
         """The takes of a request and their scores, from what the engine said first on."""
         while True:
             match message:
                 case Progressed(share=share):
                     on_progress(share)
-                case TakeMade() | TakeScored():
+                case TakeMade() | TakeScored() | TakeHeard():
                     yield message
                 case Finished():
                     return

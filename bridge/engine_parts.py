@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+import hashlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from bridge.config import Config
 from bridge.engines import JASCO, MAGNET, SKETCH
+from bridge.errors import SidemanError
 from bridge.jasco_plan import JascoSettings
 from bridge.magnet_plan import MagnetSettings
 from bridge.model_store import find_model
 from bridge.neural_config import overlaid_jasco, overlaid_magnet
 from models.card import Card, read_card
+from models.checksums import sha256_of
 from models.errors import ModelError
 from models.soundfont_file import find_soundfont
 
@@ -74,6 +78,38 @@ def model_settings(engine: str, config: Config, settings: Iterable[tuple[str, st
 def sound_source(engine: str, config: Config) -> Path | None:
     """What the notes of an engine sound with: the kit of JASCO's drums, or the soundfont; None is the bundled one."""
     return config.jasco.kit if engine == JASCO and config.jasco.kit else config.engine.soundfont
+
+
+def sounds_sha256(engine: str, config: Config) -> str | None:
+    """The checksum of all that an engine's notes sound with; None where it has none, or it cannot be read."""
+    if engine not in {SKETCH, JASCO}:
+        return None
+    try:
+        return "-".join(_checksums(engine, config))
+    except (OSError, SidemanError):
+        return None
+
+
+def _checksums(engine: str, config: Config) -> Iterator[str]:
+    kit = config.jasco.kit if engine == JASCO else None
+    if kit and kit.is_dir():
+        lines = (f"{path.name} {_known_sha256(path)}" for path in sorted(kit.iterdir()) if path.is_file())
+        yield hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    elif kit:
+        yield _known_sha256(kit)
+        return
+    yield _known_sha256(find_soundfont(config.engine.soundfont))
+
+
+def _known_sha256(path: Path) -> str:
+    """The SHA-256 of a file, read anew where the file has changed."""
+    facts = path.stat()
+    return _sha256_as_it_was(path, facts.st_mtime_ns, facts.st_size)
+
+
+@functools.lru_cache(maxsize=256)
+def _sha256_as_it_was(path: Path, changed_ns: int, size: int) -> str:
+    return sha256_of(path)
 
 
 def _described(card: Card) -> str:

@@ -36,6 +36,8 @@ from bridge.requests import (
     line_of,
 )
 from bridge.shared_audio import write_shared
+from bridge.window_sender import WindowSender
+from models.generator import WindowedGenerator
 
 NICENESS: Final = 10
 """An engine gives way to the daemon, and to the DAW beside it, where cores are short."""
@@ -105,10 +107,14 @@ class Worker:
             self._send(self._run(run))
 
     def _run(self, run: Run) -> Finished | Stopped | Failed:
-        request = run.request
+        request, windowed = run.request, None
         try:
+            engine = self._engine_for(request)
+            if isinstance(engine, WindowedGenerator) and not request.best:
+                windowed = engine
+                engine.listen(WindowSender(run, self._send).hear)
             takes = make_takes(
-                self._engine_for(request),
+                engine,
                 request,
                 report=_throttled(lambda share: self._send(Progressed(id=request.id, share=share))),
                 cancelled=lambda: self._inbox.is_stopped(request.id),
@@ -128,6 +134,9 @@ class Worker:
             return Failed(
                 id=request.id, code="engine_failed", message="The engine ran out of memory: ask for fewer bars."
             )
+        finally:
+            if windowed:
+                windowed.listen(None)
         return Finished(id=request.id)
 
     def _deliver(self, run: Run, facts: TakeMade, made: Made) -> None:

@@ -18,12 +18,16 @@
     ├── HostError                       plugin_host/host.py     host
     │   └── DawTaken                                            daw_taken
     ├── InstallError                    bridge/install.py       install
+    ├── LibraryError                    bridge/library_db.py    library
+    │   ├── LibraryLocked                                       library
+    │   └── LibraryDamaged                                      library
     ├── ConfigError                     bridge/errors.py        bad_config
     ├── LinkUnavailable                                         link_unavailable
     ├── StartError                                              cannot_start
     ├── ClipError                                               clip
-    │   └── DiskError                                           disk
-    ├── RequestError                                            bad_request
+    │   ├── DiskError                                           disk
+    │   └── ClipGone                    bridge/relay_fetch.py   clip
+    ├── RequestError                    bridge/errors.py        bad_request
     │   ├── NothingToPlay                                       nothing_to_play
     │   ├── ClipTooLong                                         too_long
     │   ├── QueueFull                                           queue_full
@@ -31,6 +35,9 @@
     │   ├── BadSetting                  bridge/neural_config.py bad_setting
     │   ├── TooMany                     bridge/session.py       too_many
     │   ├── ClipTooShort                bridge/conditioning.py  out_of_range
+    │   ├── BadQuery                    bridge/library_query.py bad_query
+    │   ├── NoSuchClip                  bridge/library.py       no_such_clip
+    │   ├── CannotReplay                bridge/replay.py        cannot_replay
     │   ├── NoSuchRequest               bridge/engine.py        no_such_request
     │   ├── IdInUse                                             id_in_use
     │   ├── NotLeading                  bridge/daemon.py        not_leading
@@ -42,6 +49,7 @@
     │   ├── TooLong                                             too_long
     │   ├── TooManyElements                                     too_many
     │   └── NotAllowed                                          not_allowed
+    ├── RelayRefused                    bridge/relay_link.py    not_allowed
     └── NoAnswer                        bridge/osc_client.py    no_answer
 
 ``code`` is the second argument of ``/sideman/error``; the message is its third.

@@ -18,7 +18,7 @@ from bridge.errors import ClipError, RequestError, SidemanError
 from bridge.notices import Chart
 from bridge.receipt_schema import Receipt, receipt_from_json
 from bridge.score_record import Score
-from midi.chords import ChordSpan, parse_chord
+from midi.chords import ChordSpan
 from models.checksums import sha256_of
 from models.generator import Samples
 
@@ -110,10 +110,11 @@ def _audio_of(path: Path, receipt: Receipt) -> Samples:
 def _chart_of(receipt: Receipt) -> Chart:
     """The chart that the clip was asked for."""
     end = receipt.tempo_map.advance_bars(receipt.start, receipt.bars)
-    starts = [*(chord.start for chord in receipt.chords_asked), end]
+    chords = receipt.chart_chords
+    starts = [*(start for start, _ in chords), end]
     spans = tuple(
-        ChordSpan(start=start, end=following, chord=parse_chord(chord.label))
-        for chord, (start, following) in zip(receipt.chords_asked, itertools.pairwise(starts), strict=True)
+        ChordSpan(start=start, end=following, chord=chord)
+        for (_, chord), (start, following) in zip(chords, itertools.pairwise(starts), strict=True)
     )
     return Chart(chords=spans, drums=receipt.drums, melody=receipt.melody)
 

@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import resources
+from importlib import metadata, resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final, Literal
@@ -141,9 +141,7 @@ def install(host: str, machine: Machine, *, daemon: str, to: Path | None = None,
     usual = script.folders[machine.system](machine)
     parent = (usual if to is None else to).absolute()
     folder = parent / script.name if script.name else parent
-    up = "../" * len(Path(script.name).parts)
-    found = dict(_contents(resources.files("plugin_host").joinpath(script.source)))
-    contents = {f"{up}{script.apart[name]}" if name in script.apart else name: data for name, data in found.items()}
+    contents = _packaged(script)
     if script.daemon_file:
         contents[script.daemon_file] = f"{daemon}\n".encode()
     try:
@@ -155,6 +153,64 @@ def install(host: str, machine: Machine, *, daemon: str, to: Path | None = None,
         raise InstallError(f"{error.filename or folder} cannot be written: {error.strerror}.") from None
     elsewhere = script.then_elsewhere.format(folder=parent) if parent != usual.absolute() else ""
     return Installed(folder=folder, steps=steps, then="\n".join(filter(None, (script.then, elsewhere))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A script that was installed: by which version (None: one that did not note it), and what is other now.
+
+    ``outdated`` are files that this version has otherwise, ``changed`` those that were changed by hand since;
+    ``daemon`` is where the script looks for the daemon.
+    """
+
+    folder: Path
+    version: str | None
+    outdated: tuple[str, ...]
+    changed: tuple[str, ...]
+    daemon: str | None
+
+
+def find_installed(host: str, machine: Machine) -> Found | None:
+    """What is installed of a DAW's script where the DAW usually looks; None where nothing is.
+
+    Raises ``InstallError`` for a host without a script, and for what cannot be read.
+    """
+    script = _script(host)
+    parent = script.folders[machine.system](machine)
+    folder = parent.absolute() / script.name if script.name else parent.absolute()
+    try:
+        ours = _manifest(folder)
+        if not ours:
+            return None
+        contents = _packaged(script)
+        inside = {name for name in ours if ".." not in Path(name).parts}  # a manifest may have been written by anyone
+        there = {name: _digest_of(folder / name) for name in {*inside, *contents} if name != script.daemon_file}
+        daemon = folder / script.daemon_file
+        return Found(
+            folder=folder,
+            version=_manifest_version(folder),
+            outdated=tuple(sorted(name for name, digest in there.items() if digest != _digest(contents.get(name)))),
+            changed=tuple(sorted(name for name, digest in there.items() if name in ours and digest != ours[name])),
+            daemon=daemon.read_text(encoding="utf-8").strip() if script.daemon_file and daemon.is_file() else None,
+        )
+    except (OSError, UnicodeDecodeError) as error:
+        raise InstallError(f"{folder} cannot be read: {error}.") from None
+
+
+def _digest(content: bytes | None) -> str | None:
+    return None if content is None else hashlib.sha256(content).hexdigest()
+
+
+def _manifest_version(folder: Path) -> str | None:
+    version = json.loads((folder / MANIFEST).read_text(encoding="utf-8")).get("version")
+    return version if isinstance(version, str) else None
+
+
+def _packaged(script: Script) -> dict[str, bytes]:
+    """The files of a script as this version has them, by where they go from its folder."""
+    up = "../" * len(Path(script.name).parts)
+    found = dict(_contents(resources.files("plugin_host").joinpath(script.source)))
+    return {f"{up}{script.apart[name]}" if name in script.apart else name: data for name, data in found.items()}
 
 
 def _script(host: str) -> Script:
@@ -238,7 +294,8 @@ def _carry_out(folder: Path, steps: tuple[Step, ...], contents: Mapping[str, byt
     kept = {by_path[step.path] for step in steps if step.action == "keep"}
     known = {name: ours.get(name, digest) if name in kept else digest for name, digest in written.items()}
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / MANIFEST, json.dumps({"files": known}, indent=2, sort_keys=True).encode() + b"\n")
+    manifest = {"files": known, "version": metadata.version("sideman")}
+    _write(folder / MANIFEST, json.dumps(manifest, indent=2, sort_keys=True).encode() + b"\n")
     for step in steps:
         if step.action == "remove":
             step.path.unlink()

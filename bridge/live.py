@@ -7,6 +7,7 @@ on in slices, so that a device that floods its port cannot hold the loop.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -49,13 +50,14 @@ class LiveMidi:
         system: Callable[[], MidiSystem],
         monotonic: Callable[[], float],
         session: Callable[[], SessionState],
-        give: Callable[[SessionEvent], None],
+        give: Callable[[SessionEvent, Seconds], None],
         act: Callable[[str], None],
         tell: Callable[[Notice], None],
         link: Callable[[SessionState], LinkPeer] | None = None,
     ) -> None:
-        """``system`` opens the machine's MIDI; ``session`` is the session as it stands, ``give`` changes it.
+        """``system`` opens the machine's MIDI; ``session`` is the session as it stands.
 
+        ``give`` changes it by what was so at a monotonic time: that of the message, however long that had to wait.
         ``act`` is told the actions of controls, ``tell`` what a user should know, ``link`` joins Ableton Link. ``give``
         may raise ``SidemanError``.
         """
@@ -81,6 +83,7 @@ class LiveMidi:
         self._waiting: deque[Heard] = deque()
         self._working = False
         self._dropped = 0
+        self._unheard = ""
 
     def start(self) -> None:
         """Join Link where that is asked for, and open the ports that are there.
@@ -96,7 +99,9 @@ class LiveMidi:
         try:
             self._ports = LivePorts(self._system(), self._config.wishes(), self._wake)
         except MidiUnavailable as error:
-            self._notice(f"Nothing is heard over MIDI: {error}")
+            self._unheard = f"Nothing is heard over MIDI: {error}"
+            log.error("%s", self._unheard)  # nobody has subscribed yet
+            self._notice(self._unheard)
             return
         self.scan()
 
@@ -158,7 +163,8 @@ class LiveMidi:
         """Time has passed."""
         if self._link:
             self._share(self._link)
-        self._follow(*ticked(self.state, self._session(), Seconds(self._monotonic())))
+        now = Seconds(self._monotonic())
+        self._follow(*ticked(self.state, self._session(), now), now)
 
     def _share(self, link: LinkPeer) -> None:
         """Session and Link are brought together."""
@@ -169,7 +175,7 @@ class LiveMidi:
         self._shared, events, order = share(self._shared, reading, session, now, two_way=two_way)
         if not order.is_empty:
             link.tell(order, session.position_at(now))
-        self._follow(self.state, Outcome(events=events, notices=notices))
+        self._follow(self.state, Outcome(events=events, notices=notices), now)
 
     def _link_leads(self, is_heard: bool, now: Seconds) -> tuple[Notice, ...]:
         """Link speaks where somebody is there. It shares the lead with OSC, which it passes on, and with no clock."""
@@ -187,15 +193,17 @@ class LiveMidi:
         """Work on a slice of what came in, and on the rest in the next turn of the loop."""
         if self._ports is not None:
             self._waiting.extend(self._ports.drain())
-        for _ in range(min(SLICE, len(self._waiting))):
-            self.hear(self._waiting.popleft())
-        self._working = bool(self._waiting)
-        if self._working and self._loop is not None:
-            self._loop.call_soon(self.drain)
+        try:
+            for _ in range(min(SLICE, len(self._waiting))):
+                self.hear(self._waiting.popleft())
+        finally:  # a message that goes wrong makes nobody deaf to the others
+            self._working = bool(self._waiting)
+            if self._working and self._loop is not None:
+                self._loop.call_soon(self.drain)
 
     def hear(self, message: Heard) -> None:
         """Follow one message."""
-        self._follow(*heard(self.state, message, self._session()))
+        self._follow(*heard(self.state, message, self._session()), message.at)
 
     def view(self) -> dict[str, Any]:
         """What ``/sideman/state`` says of it."""
@@ -204,6 +212,7 @@ class LiveMidi:
             "leader": self.leader,
             "others": list(self.state.leadership.others),
             "ports": list(ports.open_ports) if ports else [],
+            "troubles": list(ports.troubles) if ports else [self._unheard] if self._unheard else [],
             "link_peers": self._link.read().peers if self._link else None,
             "dropped": ports.dropped if ports else 0,
             "unreadable": ports.garbage if ports else 0,
@@ -211,21 +220,21 @@ class LiveMidi:
 
     def _wake(self) -> None:
         """Called on a thread of the system's."""
-        loop = self._loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._drain_unless_working)
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
+                self._loop.call_soon_threadsafe(self._drain_unless_working)
 
     def _drain_unless_working(self) -> None:
         if not self._working:
             self.drain()
 
-    def _follow(self, state: LiveState, outcome: Outcome) -> None:
+    def _follow(self, state: LiveState, outcome: Outcome, at: Seconds) -> None:
         self.state = state
         for notice in outcome.notices:
             self._tell(notice)
         for event in outcome.events:
             try:
-                self._give(event)
+                self._give(event, at)
             except SidemanError as error:
                 self._notice(f"What was played could not be used: {error}")
         for action in outcome.actions:

@@ -141,13 +141,14 @@ def _clocked(state: LiveState, message: Heard, clock: ClockMessage, session: Ses
     source = midi_source(message.port)
     before = state.leadership
     leadership = spoke(before, source, message.at)
-    state = replace(state, clocks={**state.clocks, message.port: follower}, leadership=leadership)
     notices = tuple(led(before, leadership))
+    clocks = {**state.clocks, message.port: follower}
     if not leadership.leads(source):
-        return state, Outcome(notices=notices)
+        return replace(state, clocks=clocks, leadership=leadership), Outcome(notices=notices)
     told = state.told if before.leader == source else Told()
     told, events = tell(told, estimate(follower, message.at, session.tempo_map), message.at)
-    return replace(state, told=told), Outcome(events=events, notices=notices)
+    outcome = Outcome(events=events, notices=notices)
+    return replace(state, clocks=clocks, leadership=leadership, told=told), outcome
 
 
 def led(before: Leadership, after: Leadership) -> Iterator[Notice]:
@@ -196,13 +197,14 @@ def _played(state: LiveState, event: PlayedEvent, parts: tuple[str, ...], sessio
     tempo_map = session.tempo_map
     if "chords" in parts:
         recogniser = state.recogniser or listening_from(_bar_line(tempo_map, event.at), state.playing.hearing)
+        recogniser, spans = heeded(recogniser, event, tempo_map, session.key)
         state = replace(
             state,
+            recogniser=recogniser,
+            spans=_bounded((*state.spans, *spans), tempo_map) if spans else state.spans,
             entered=event.at if state.entered is None else state.entered,
             sounded=event.at if isinstance(event, NoteOn) else Beats(event.at - RELEASE),
         )
-        recogniser, spans = heeded(recogniser, event, tempo_map, session.key)
-        state = replace(state, recogniser=recogniser, spans=_bounded((*state.spans, *spans), tempo_map))
     if "drums" in parts:
         state = replace(state, drums=drummed(state.drums, event, tempo_map))
     if "melody" in parts:

@@ -73,6 +73,8 @@ class MidiConfig(Section):
     drum_layout: str = "general midi"
     drum_notes: Mapping[str, str] = Field(default_factory=dict)
     """Notes of a kit of one's own, by number, and the voice that each plays."""
+    realtime: bool = True
+    """Follow what is played before all ordinary work of the machine, where the system allows it."""
     generate: BindingText = ""
     cancel: BindingText = ""
     next_take: BindingText = ""

@@ -14,7 +14,7 @@ from bridge.clip_facts import loop_tags, receipt_for, take_notices
 from bridge.clips import Clip, ClipFolder, clip_file_name
 from bridge.conditioning import plan
 from bridge.config import Config
-from bridge.engine_parts import model_folders, model_settings, sound_source
+from bridge.engine_parts import model_folders, model_settings, sound_source, sounds_sha256
 from bridge.engines import JASCO, MAGNET
 from bridge.errors import ClipError, NothingToPlay, RequestError
 from bridge.making import Engine, EngineOptions, Made, best_take, facts_of, make_takes, open_engine, score_take
@@ -151,6 +151,7 @@ def render(options: RenderOptions, config: Config, report: Callable[[float], Non
             soundfont=soundfont,
             created_at=datetime.now(UTC),
             score=score,
+            sounds_sha256=sounds_sha256(settings.name, config),
         )
         tags = loop_tags(request.window, state.key)
         clips.append(folder.write(made.mastered.samples, tags=tags, receipt=receipt))

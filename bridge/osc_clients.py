@@ -9,6 +9,7 @@ from typing import Final
 
 from bridge.errors import StartError
 from bridge.osc_errors import NotAllowed, OutOfRange
+from bridge.tokens import same_token
 
 MAX_SUBSCRIBERS: Final = 64
 LOCALHOST: Final = "localhost"
@@ -102,6 +103,41 @@ class Subscribers:
     def remove(self, place: Client) -> None:
         """Unsubscribe a place; one that is not subscribed is none the worse."""
         self._clients.pop(place, None)
+
+
+class Trust:
+    """Which senders are heard: those of this machine, of hosts that were allowed, and those that showed the token.
+
+    Where there is no token everybody is. A sender that showed it is remembered by its address and port, the last
+    ``limit`` of them.
+    """
+
+    def __init__(self, token: str | None, allowed_hosts: Iterable[str] = (), *, limit: int = MAX_SUBSCRIBERS) -> None:
+        self._token = token
+        self._allowed = [address for host in allowed_hosts if (address := address_of(host))]
+        self._limit = limit
+        self._shown: dict[Client, None] = {}
+
+    def hears(self, sender: Client) -> bool:
+        """Whether a sender is heard. One whose host is no IP address came in another way, and was judged there."""
+        here = address_of(sender.host)
+        return (
+            self._token is None
+            or here is None
+            or here.is_loopback
+            or sender in self._shown
+            or any(same_host(here, allowed) for allowed in self._allowed)
+        )
+
+    def show(self, sender: Client, token: str | None) -> bool:
+        """Hear a sender from now on if the token is the right one; tells whether it is."""
+        if self._token is None or token is None or not same_token(token, self._token):
+            return False
+        self._shown.pop(sender, None)
+        self._shown[sender] = None
+        if len(self._shown) > self._limit:
+            del self._shown[next(iter(self._shown))]
+        return True
 
 
 def _reachable(wanted: Address, sender_host: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from pythonosc.osc_message_builder import OscMessageBuilder
@@ -33,6 +33,8 @@ class Message:
     due: TimeTag | None = None
     address: str
     command: Command
+    arguments: tuple[Value, ...] = field(default=(), compare=False, repr=False)
+    """As they were sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,8 @@ def _incoming(message: WireMessage) -> Message | Foreign:
     try:
         if row is None:
             return _foreign(message)
-        return Message(due=message.due, address=message.address, command=_command(row, message))
+        command = _command(row, message)
+        return Message(due=message.due, address=message.address, command=command, arguments=message.values)
     except SidemanError as error:
         sentence = placed(message.place, f"{message.address}: {error}")
         raise _Refused(

@@ -5,7 +5,7 @@ A command is an event of the session (``midi/events.py``) or one of the values h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
 from bridge.osc_arguments import Value
@@ -28,10 +28,14 @@ class Ping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscribe:
-    """Send broadcasts to this address too; None is the sender's own host or port."""
+    """Send broadcasts to this address too; None is the sender's own host or port.
+
+    ``token`` is what a sender on another machine shows to be heard at all.
+    """
 
     host: str | None = None
     port: int | None = None
+    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +129,15 @@ class PlaceFailed:
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipPlaced:
+    """A clip was placed in a DAW that this daemon does not reach itself: a relay's."""
+
+    id: str
+    take: int
+    where: str
+
+
 ChartCommand = ChordNotes | ChordMarkers | DrumNotes
 """What a DAW's tracks hold."""
 DawCommand = DawHere | DawLeaves | PlaceDone | PlaceFailed
@@ -150,6 +163,42 @@ class KeepTake:
 
     id: str | None = None
     take: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectTake:
+    """A take is not wanted: one of a request or a clip by its name, or the last that was made."""
+
+    id: str | None = None
+    take: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagTake:
+    """A take gets words of the player's own, and loses those with a minus before them."""
+
+    id: str
+    take: int
+    tags: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgainTake:
+    """A take is made again, with the chart as it is now; None is the newest of a request."""
+
+    id: str
+    take: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchLibrary:
+    """Which clips are there? The query is read by ``bridge.library_query``."""
+
+    query: str
+
+
+LibraryCommand = KeepTake | RejectTake | TagTake | AgainTake | SearchLibrary
+"""What is said to the library of takes, and asked of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +240,8 @@ Command = (
     | Infill
     | UseDrumTrack
     | NextTake
-    | KeepTake
+    | LibraryCommand
+    | ClipPlaced
     | Ping
     | Subscribe
     | Unsubscribe
@@ -217,7 +267,10 @@ class Foreign:
 
 
 def subscribe(*place: str | int) -> Subscribe:
-    """Subscribe the sender, a port of its host, or a host and port."""
+    """Subscribe the sender, a port of its host, or a host and port; with a token, empty and 0 are the sender's own."""
+    if len(place) == 3:
+        named, numbered, token = place
+        return Subscribe(host=str(named) or None, port=int(numbered) or None, token=str(token))
     host, port = _place(*place)
     return Subscribe(host=host, port=port)
 
@@ -229,7 +282,7 @@ def unsubscribe(*place: str | int) -> Unsubscribe:
 
 
 def _place(*place: str | int) -> tuple[str | None, int | None]:
-    host = next((part for part in place if isinstance(part, str)), None)
+    host: str | None = next((part for part in place if isinstance(part, str)), None)
     port = next((part for part in place if isinstance(part, int)), None)
     return host, port
 
@@ -287,6 +340,22 @@ def trigger(mode: str, bars: int = 0) -> ev.SetTrigger:
 def keep_take(clip_id: str | None = None, take: int = 0) -> KeepTake:
     """Keep a take of a request, or the last one made where none is named."""
     return KeepTake(id=clip_id, take=take)
+
+
+def reject_take(clip_id: str | None = None, take: int = 0) -> RejectTake:
+    """Reject a take of a request, or the last one made where none is named."""
+    return RejectTake(id=clip_id, take=take)
+
+
+def tag_take(clip_id: str, *rest: int | str) -> TagTake:
+    """Tag a take of a request, the first where none is named."""
+    *takes, tags = rest
+    return TagTake(id=clip_id, take=int(takes[0]) if takes else 0, tags=str(tags))
+
+
+def again(clip_id: str, take: int | None = None) -> AgainTake:
+    """Make a take again, the newest of a request where none is named."""
+    return AgainTake(id=clip_id, take=take)
 
 
 def infill(path: str, start: float, end: float) -> Infill:

@@ -98,6 +98,32 @@ class KeptReply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedReply:
+    """A take is rejected."""
+
+    id: str
+    take: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaggedReply:
+    """The tags of a take are these now."""
+
+    id: str
+    take: int
+    path: str
+    tags: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundReply:
+    """What a search of the library found, as JSON."""
+
+    json: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DoneReply:
     """A request is finished."""
 
@@ -184,8 +210,8 @@ class PlayerReply:
 
 Reply = (
     Pong | Hosting | PlaceRequest | Subscribed | Accepted | DueReply | ProgressReply | ClipReply | PlacedReply
-    | PlayerReply | ScoreReply | KeptReply | DoneReply | CancelledReply | SupersededReply | NoticeReply | ErrorReply
-    | StateReply
+    | PlayerReply | ScoreReply | KeptReply | RejectedReply | TaggedReply | FoundReply | DoneReply | CancelledReply
+    | SupersededReply | NoticeReply | ErrorReply | StateReply
 )  # fmt: skip
 """Everything that the daemon sends."""
 
@@ -356,6 +382,35 @@ _ROWS: Final = (
         meaning="Something has happened to the player. The states are listed below.",
     ),
     ReplyRow(
+        address="/sideman/rejected",
+        type=RejectedReply,
+        arguments=(_ID, _TAKE, Text(name="path", meaning="absolute path of the WAV file", longest=4096)),
+        meaning="A take is rejected: its receipt says so.",
+    ),
+    ReplyRow(
+        address="/sideman/tagged",
+        type=TaggedReply,
+        arguments=(
+            _ID,
+            _TAKE,
+            Text(name="path", meaning="absolute path of the WAV file", longest=4096),
+            Text(name="tags", meaning="all that it has now, parted by spaces", longest=MAX_MESSAGE_CHARACTERS),
+        ),
+        meaning="A take's tags have changed: its receipt has them.",
+    ),
+    ReplyRow(
+        address="/sideman/library/found",
+        type=FoundReply,
+        arguments=(
+            Text(
+                name="json",
+                meaning="a JSON object: `found` clips in all, the first of them in `clips`, and `left_off` others",
+                longest=65000,
+            ),
+        ),
+        meaning="The answer to `/sideman/library/search`.",
+    ),
+    ReplyRow(
         address="/sideman/done",
         type=DoneReply,
         arguments=(_ID, Whole(name="clips", meaning="clips made", low=0)),
@@ -417,9 +472,12 @@ NOTICE_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "time_source": "Who tells tempo and position, and who else would.",
         "clock_lost": "The MIDI clock that leads has fallen silent, or is there again.",
         "midi_port": "A MIDI port was opened, is missing or has vanished, or messages were dropped.",
-        "late": "No clip can be ready for a bar, and a later one is taken; or one was ready after its bar had begun.",
+        "late": "No clip can be ready for a bar, and a later one is taken; or one was ready after its bar had begun. "
+        "Or a take is listened to faster than it is made.",
         "engine": "The engine made the clip in another way than planned, such as in single precision.",
         "mastering": "The clip could not be made as loud as it should be.",
+        "library": "The library of takes cannot be used, or was not for a while; takes are made and kept without it.",
+        "replay": "The clip was made again by `sideman replay` and is not the same; its receipt says this.",
         "left_out": "Notes or markers of a DAW's track mean no drum or no chord, and were left out.",
         "host": "The DAW did not take the clip; it lies in the clips folder. Or something else about the DAW.",
     }

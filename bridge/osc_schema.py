@@ -13,10 +13,13 @@ from typing import Final
 
 from bridge import osc_commands as make
 from bridge.engines import ENGINES
+from bridge.library_query import MAX_QUERY_CHARACTERS
 from bridge.neural_config import SETTINGS
 from bridge.osc_arguments import MAX_BEAT, Argument, Real, Text, Whole
 from bridge.osc_commands import (
+    AgainTake,
     AskState,
+    ClipPlaced,
     Command,
     ContinueClip,
     Foreign,
@@ -28,7 +31,10 @@ from bridge.osc_commands import (
     PlayerDo,
     PlayerLevel,
     PlayerTake,
+    RejectTake,
+    SearchLibrary,
     Subscribe,
+    TagTake,
     Unsubscribe,
     UseDrumTrack,
 )
@@ -72,8 +78,10 @@ __all__ = [
     "REPLIES",
     "REPLY_ADDRESSES",
     "Accepted",
+    "AgainTake",
     "AskState",
     "CancelledReply",
+    "ClipPlaced",
     "ClipReply",
     "Command",
     "CommandRow",
@@ -96,13 +104,16 @@ __all__ = [
     "PlayerTake",
     "Pong",
     "ProgressReply",
+    "RejectTake",
     "Reply",
     "ReplyRow",
     "ScoreReply",
+    "SearchLibrary",
     "StateReply",
     "Subscribe",
     "Subscribed",
     "SupersededReply",
+    "TagTake",
     "Unsubscribe",
     "UseDrumTrack",
 ]
@@ -121,6 +132,8 @@ MAX_VALUE_CHARACTERS: Final = 1024
 MAX_CHART_CHARACTERS: Final = 60_000
 MAX_PADS_CHARACTERS: Final = 16384
 MAX_TARGET_CHARACTERS: Final = 256
+MAX_CLIP_CHARACTERS: Final = 160
+MAX_TOKEN_CHARACTERS: Final = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +180,11 @@ _HOST: Final = Text(
 )
 _PORT: Final = Whole(name="port", meaning="UDP port to send to", low=1, high=65535)
 _ADDRESS_FORMS: Final = ((), (_PORT,), (_HOST, _PORT))
+_TOKEN_FORM: Final = (
+    Text(name="host", meaning="where to send; empty for the sender's own", longest=MAX_NAME_CHARACTERS),
+    Whole(name="port", meaning="UDP port to send to; 0 for the sender's own", low=0, high=65535),
+    Text(name="token", meaning="what another machine has to show", longest=MAX_TOKEN_CHARACTERS),
+)
 _CHART_LENGTH: Final = Real(
     name="length", meaning="length of the chart; 0 for as long as its notes", unit="beats", low=0, high=1e6
 )
@@ -178,6 +196,11 @@ _ID: Final = Text(
     pattern=REQUEST_ID,
     taken=REQUEST_ID_WORDS,
 )
+_CLIP: Final = Text(
+    name="id", meaning="a request's name, or a clip's file name without its ending", longest=MAX_CLIP_CHARACTERS
+)
+_TAKE: Final = Whole(name="take", meaning="the take", low=0, high=MAX_TAKES - 1)
+_TAGS: Final = Text(name="tags", meaning="words, parted by spaces or commas", longest=MAX_TARGET_CHARACTERS)
 _SETTING: Final = Text(
     name="setting", meaning="its name", longest=MAX_NAME_CHARACTERS, taken=", ".join(f"`{name}`" for name in SETTINGS)
 )
@@ -210,10 +233,11 @@ _ROWS: Final = (
     ),
     CommandRow(
         address="/sideman/subscribe",
-        forms=_ADDRESS_FORMS,
+        forms=(*_ADDRESS_FORMS, _TOKEN_FORM),
         build=make.subscribe,
         meaning="Send every broadcast to this client too: to the sender, to another port of its host, or to another "
-        "host that the configuration allows. Answers `/sideman/subscribed`.",
+        "host that the configuration allows. Answers `/sideman/subscribed`. A client on another machine than the "
+        "daemon's is not heard before it has subscribed with the daemon's token.",
         example=(9001,),
     ),
     CommandRow(
@@ -602,10 +626,47 @@ _ROWS: Final = (
     ),
     CommandRow(
         address="/sideman/keep",
-        forms=((), (_ID,), (_ID, Whole(name="take", meaning="the take", low=0, high=MAX_TAKES - 1))),
+        forms=((), (_CLIP,), (_CLIP, _TAKE)),
         build=make.keep_take,
-        meaning="This take is kept: its receipt says so. Without an id it is the last one made.",
+        meaning="This take is kept: its receipt says so. Without an id it is the last one made. Any clip of the clips "
+        "folder can be kept.",
         example=("verse-1", 0),
+    ),
+    CommandRow(
+        address="/sideman/reject",
+        forms=((), (_CLIP,), (_CLIP, _TAKE)),
+        build=make.reject_take,
+        meaning="This take is not wanted: its receipt says so, and it is not kept any more. Its files stay. Without an "
+        "id it is the last one made.",
+        example=("verse-1", 1),
+    ),
+    CommandRow(
+        address="/sideman/tag",
+        forms=((_CLIP, _TAGS), (_CLIP, _TAKE, _TAGS)),
+        build=make.tag_take,
+        meaning="Words of your own for a take, in its receipt; one with a minus before it is taken away.",
+        example=("verse-1", 0, "chorus loud -maybe"),
+    ),
+    CommandRow(
+        address="/sideman/again",
+        forms=((_CLIP,), (_CLIP, _TAKE)),
+        build=make.again,
+        meaning="Make a take again with the chart as it is now: same bars, prompt, engine, number of takes, target, "
+        "and the seed of that take. Without a take it is the newest of the request.",
+        example=("verse-1",),
+    ),
+    CommandRow(
+        address="/sideman/library/search",
+        forms=(
+            (
+                Text(
+                    name="query", meaning="words and facts, as `docs/library.md` has them", longest=MAX_QUERY_CHARACTERS
+                ),
+            ),
+        ),
+        build=lambda query: SearchLibrary(query=query),
+        meaning="Which clips are there? Answers `/sideman/library/found`.",
+        example=("tempo:110-120 key:Am bossa kept",),
     ),
     CommandRow(
         address="/sideman/cancel",
@@ -692,6 +753,20 @@ _ROWS: Final = (
         build=lambda offer, why: make.PlaceFailed(offer=offer, why=why),
         meaning="The script's answer to `/sideman/place`: the clip cannot be placed. It is not offered again.",
         example=(1, "The track Sideman is frozen: unfreeze it."),
+    ),
+    CommandRow(
+        address="/sideman/clip/placed",
+        forms=(
+            (
+                _ID,
+                Whole(name="take", meaning="the take", low=0, high=MAX_TAKES - 1),
+                Text(name="where", meaning="where the clip is now, in words", longest=MAX_PATH_CHARACTERS),
+            ),
+        ),
+        build=lambda clip_id, take, where: ClipPlaced(id=clip_id, take=take, where=where),
+        meaning="A relay has placed a clip of this daemon in the DAW on its machine. Told to everybody as "
+        "`/sideman/placed`.",
+        example=("verse-1", 0, "track Sideman, slot 1"),
     ),
     CommandRow(
         address="/sideman/state",

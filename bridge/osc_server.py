@@ -15,20 +15,20 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 from bridge.errors import SidemanError, StartError
-from bridge.osc_clients import Client, Subscribers
+from bridge.osc_clients import Client, Subscribers, Trust
 from bridge.osc_codec import Incoming, Malformed, Message, decode, encode, understand
 from bridge.osc_commands import Release
-from bridge.osc_errors import INTERNAL, TooLong, TooManyElements
+from bridge.osc_errors import INTERNAL, NotAllowed, TooLong, TooManyElements
 from bridge.osc_replies import REPLY_ADDRESSES, ErrorReply, Pong, Reply, Subscribed
 from bridge.osc_schema import Command, Foreign, Ping, Subscribe, Unsubscribe
 from bridge.osc_wire import MAX_DATAGRAM_BYTES, WireMessage
 from bridge.time_tags import Schedule
 from midi.events import RequestClip
 
-__all__ = ["Client", "Counts", "OscServer"]
+__all__ = ["Client", "Counts", "Listener", "OscServer"]
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,18 @@ CallLater = Callable[[float, Callable[[], None]], asyncio.TimerHandle]
 UdpAddress = tuple[str, int] | tuple[str, int, int, int]
 
 
+class Listener(Protocol):
+    """Clients that are reached in another way than the socket, and hear every broadcast while they are there."""
+
+    def send(self, client: Client, reply: Reply) -> None:
+        """Tell one of them something."""
+        ...
+
+    def broadcast(self, reply: Reply, requester: Client | None) -> None:
+        """Tell all of them something, once each; ``requester`` may be one of them."""
+        ...
+
+
 @dataclass(slots=True, kw_only=True)
 class Counts:
     """What went through the socket since the start."""
@@ -54,6 +66,8 @@ class Counts:
     malformed: int = 0
     ignored: int = 0
     """Answers of a daemon that came in; they are never answered."""
+    refused: int = 0
+    """Datagrams from other machines that had not shown the token."""
     dropped: int = 0
     """Replies that were not sent because the system took no more."""
     socket_errors: int = 0
@@ -68,6 +82,8 @@ class OscServer:
         handler: Handler,
         version: str,
         allowed_hosts: frozenset[str],
+        token: str | None = None,
+        first: Callable[[Message | Foreign, Client], bool] = lambda message, client: False,
         wall_clock: Callable[[], float] = time.time,
         call_later: CallLater | None = None,
     ) -> None:
@@ -75,17 +91,21 @@ class OscServer:
 
         ``handler`` is called for each command that is not the server's own business, when it is due. It
         may raise ``SidemanError``, which is answered. ``allowed_hosts`` are IP addresses that any client
-        may subscribe. ``call_later`` stands in for the loop's own.
+        may subscribe, and that are heard without a token. With a ``token``, other machines are not heard before they
+        have subscribed with it. ``first`` is given every message when it is due, and tells whether it has dealt with
+        it; it may raise as ``handler`` does. ``call_later`` stands in for the loop's own.
         """
         self.counts = Counts()
-        self._handler = handler
+        self._handler, self._first = handler, first
         self._version = version
         self._allowed_hosts = allowed_hosts
         self._wall_clock = wall_clock
         self._call_later = call_later
         self._schedule: Schedule[tuple[Message | Foreign, Client]] = Schedule()
         self._subscribers = Subscribers()
+        self._trust = Trust(token, allowed_hosts)
         self._routes: dict[str, Route] = {}
+        self._listeners: dict[str, Listener] = {}
         self._transport: asyncio.DatagramTransport | None = None
         self._closed: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -115,6 +135,11 @@ class OscServer:
     def add_route(self, host: str, send: Route) -> None:
         """Clients of this host, which is no IP address, are answered by ``send`` in the place of the socket."""
         self._routes[host] = send
+
+    def add_listener(self, host: str, listener: Listener) -> None:
+        """Clients of this host, which is no IP address, are a listener's, and need not subscribe."""
+        self._routes[host] = listener.send
+        self._listeners[host] = listener
 
     @property
     def address(self) -> tuple[str, int]:
@@ -152,7 +177,17 @@ class OscServer:
             return
         self.counts.packets += 1
         self.counts.bytes += len(datagram)
-        self._admit(decode(datagram), client)
+        what = decode(datagram)
+        if self._trust.hears(client) or any(self._shows_token(incoming, client) for incoming in what):
+            self._admit(what, client)
+            return
+        self.counts.refused += 1
+        text = "Other machines are heard once they have subscribed with the daemon's token: /sideman/subscribe ,sis."
+        self._answer_error(client, "", NotAllowed.code, text)
+
+    def _shows_token(self, incoming: Incoming, client: Client) -> bool:
+        command = incoming.command if isinstance(incoming, Message) else None
+        return isinstance(command, Subscribe) and self._trust.show(client, command.token)
 
     def take(self, messages: Sequence[WireMessage], client: Client) -> None:
         """Take messages that came in another way than the socket, as one datagram's."""
@@ -203,7 +238,8 @@ class OscServer:
         for message, client in due:
             command = message.command if isinstance(message, Message) else message
             try:
-                self._perform(command, client)
+                if not self._first(message, client):
+                    self._perform(command, client)
             except SidemanError as error:
                 self._answer_error(client, _request_id(command), error.code, str(error))
             except Exception:
@@ -215,6 +251,8 @@ class OscServer:
         match command:
             case Ping():
                 self.send(client, Pong(version=self._version))
+            case Subscribe(host=host, port=port) if host is None and client.host in self._listeners:
+                self.send(client, Subscribed(host=client.host, port=port or 1))
             case Subscribe(host=host, port=port):
                 self._subscribe(client, self._subscribers.place(client, host, port))
             case Unsubscribe(host=host, port=port):
@@ -251,17 +289,17 @@ class OscServer:
 
     def broadcast(self, reply: Reply, requester: Client | None) -> None:
         """Send a reply to the client that it is for and to every subscriber, each once."""
-        own = () if requester is None else (requester,)
+        own = () if requester is None or requester.host in self._listeners else (requester,)
+        for listener in self._listeners.values():
+            listener.broadcast(reply, requester)
         self._send_to(tuple(dict.fromkeys((*own, *self._subscribers))), reply)
 
     def _send_to(self, clients: Sequence[Client], reply: Reply) -> None:
-        datagram = encode(reply)
-        if len(datagram) > MAX_DATAGRAM_BYTES:
-            text = f"The answer has {len(datagram)} bytes, and a datagram carries {MAX_DATAGRAM_BYTES}."
-            datagram = encode(ErrorReply(id=getattr(reply, "id", ""), code=TooLong.code, message=text))
+        datagram: bytes | None = None
         for client in clients:
             route = self._routes.get(client.host)
             if route is None:
+                datagram = datagram or _datagram(reply)
                 self._transmit(datagram, client)
             else:
                 route(client, reply)
@@ -298,6 +336,15 @@ class _Protocol(asyncio.DatagramProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._closed.done():
             self._closed.set_result(None)
+
+
+def _datagram(reply: Reply) -> bytes:
+    """A reply as it is sent; the error ``too_long`` in the place of one that no datagram can carry."""
+    datagram = encode(reply)
+    if len(datagram) > MAX_DATAGRAM_BYTES:
+        text = f"The answer has {len(datagram)} bytes, and a datagram carries {MAX_DATAGRAM_BYTES}."
+        return encode(ErrorReply(id=getattr(reply, "id", ""), code=TooLong.code, message=text))
+    return datagram
 
 
 def _request_id(command: Command | Foreign) -> str:

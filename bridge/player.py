@@ -54,18 +54,19 @@ class Player:
         *,
         monotonic: Callable[[], float],
         session: Callable[[], SessionState],
-        path_of: Callable[[str, int], Path],
+        find: Callable[[str, int], Path],
         tell: Callable[[Reply, Client | None], None],
         again: Callable[[], None],
     ) -> None:
-        """``session`` is as it stands, ``path_of`` where a take lies; ``tell`` speaks to subscribers and to a client.
+        """``session`` is as it stands; ``tell`` speaks to subscribers and to a client.
 
-        ``again`` asks for the clip anew, from the session as it is. ``path_of`` may raise ``RequestError``.
+        ``find`` says where a take lies; it is asked on a worker thread, and may raise ``SidemanError``. ``again`` asks
+        for the clip anew, from the session as it is.
         """
         self._config = config
         self._monotonic = monotonic
         self._session = session
-        self._path_of = path_of
+        self._find = find
         self._tell = tell
         self._again = again
         self.is_on = False
@@ -103,7 +104,7 @@ class Player:
     def made(self, request_id: str, take: int, path: Path) -> None:
         """A new take lies on disk: it is launched, where the configuration says so."""
         if self.is_on and self._config.auto:
-            self._shelf.fetch(request_id, take, path, None, self._launched)
+            self._shelf.fetch(request_id, take, lambda: path, None, self._launched)
 
     def handle(self, command: PlayerCommand, client: Client | None) -> None:
         """Carry out one command. Raises ``RequestError``."""
@@ -112,11 +113,10 @@ class Player:
                 self._level_db = level_db
                 self._change(lambda state, _, at: mix.levelled(state, self._gain, at, self._frames(LEVEL_S)))
             case PlayerTake(action=action, id=request_id, take=take):
-                path = self._path_of(request_id, take)
                 if not self.is_on:
                     raise RequestError("The player is off: send /sideman/player/on first.")
                 use = self._launched if action == "play" else self._auditioned
-                self._shelf.fetch(request_id, take, path, client, use)
+                self._shelf.fetch(request_id, take, lambda: self._find(request_id, take), client, use)
             case PlayerDo(action="on"):
                 self._switch_on(None)
             case PlayerDo(action=action):

@@ -19,6 +19,7 @@ from bridge.player_tempo import Unfit
 from bridge.player_voices import Sound
 
 Use = Callable[[Take], None]
+Find = Callable[[], Path]
 Format = Callable[[], tuple[int, int]]
 Failed = Callable[[str, SidemanError, Client | None], None]
 
@@ -33,10 +34,13 @@ class Shelf:
         self._wishes = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def fetch(self, request_id: str, number: int, path: Path, client: Client | None, use: Use) -> None:
-        """Read a take for a client, and use it unless something else is wished meanwhile."""
+    def fetch(self, request_id: str, number: int, find: Find, client: Client | None, use: Use) -> None:
+        """Read a take for a client, and use it unless something else is wished meanwhile.
+
+        ``find`` says where it lies; it is asked on a worker thread, and may raise ``SidemanError``.
+        """
         self._wishes += 1
-        self._begin(self._fetch(request_id, number, path, client, use=use, wish=self._wishes))
+        self._begin(self._fetch(request_id, number, find, client, use=use, wish=self._wishes))
 
     def refit(self, take: Take, use: Use) -> None:
         """Fit a take that is there to another format, and use it unless something else is wished meanwhile."""
@@ -58,10 +62,11 @@ class Shelf:
                 await task
 
     async def _fetch(
-        self, request_id: str, number: int, path: Path, client: Client | None, *, use: Use, wish: int
+        self, request_id: str, number: int, find: Find, client: Client | None, *, use: Use, wish: int
     ) -> None:
         rate_hz, channels = self._wanted()
         try:
+            path = await asyncio.to_thread(find)
             take = await asyncio.to_thread(load_take, path, request_id, number, rate_hz=rate_hz, channels=channels)
         except SidemanError as error:
             self._failed(request_id, error, client)

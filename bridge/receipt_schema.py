@@ -6,6 +6,7 @@ quarter notes from the start of the song; seconds count from the start of the cl
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
@@ -14,11 +15,13 @@ from pydantic import BeforeValidator, ConfigDict, PlainSerializer, TypeAdapter, 
 
 from bridge.errors import ClipError
 from bridge.fit_record import FitRecord
+from bridge.made_from import MadeFrom
 from bridge.notices import Notice
 from bridge.score_record import Score
+from midi.chords import Chord, parse_chord
 from midi.drums import DrumHit
 from midi.errors import SidemanError
-from midi.keys import Key, parse_key
+from midi.keys import Key, parse_key, tonic_chord
 from midi.melody import Note
 from midi.time import Beats, Bpm, MeterPoint, Seconds, TempoMap, TempoPoint
 
@@ -99,7 +102,8 @@ class Receipt:
     the tempo at the clip's start, ``tempo`` and ``meter`` are the song's whole maps. ``chords_asked`` is the chart,
     ``chords_used`` what the engine was given, ``caption`` what a model was asked for in words, ``engine_settings`` how
     it was asked, ``given_audio`` the file that it went on from. ``drums`` and ``melody`` are those inside the clip.
-    ``created_at`` is UTC in ISO 8601.
+    ``created_at`` is UTC in ISO 8601. What the player says of a clip (``kept``, ``rejected``, ``tags``) and where it
+    was placed stand here too, and not in the library alone, which is made anew from receipts when it is lost.
 
     ``sha256`` is that of the whole WAV file, ``audio_sha256`` that of the audio in it, without the headers: two
     renderings with one seed have it in common. ``ClipFolder`` fills in both, and ``file``.
@@ -141,6 +145,12 @@ class Receipt:
     total_score: float | None = None
     kept: bool = False
     """Whether the player said that this take is to be kept."""
+    rejected: bool = False
+    """Whether the player said that it is not; no take is both."""
+    placed: str = ""
+    """Where the DAW took the clip, in words; empty where none has said so."""
+    tags: tuple[str, ...] = ()
+    """The player's own words for it, sorted."""
     best_of: tuple[float | None, ...] = ()
     """The totals of all takes, where this is the best of them."""
     sample_rate_hz: int
@@ -159,11 +169,24 @@ class Receipt:
     seconds_spent: float
     created_at: str
     notices: tuple[Notice, ...] = ()
+    made_from: MadeFrom | None = None
+    """What ``sideman replay`` needs to make the audio again; None in receipts of versions that did not write it."""
 
     @property
     def tempo_map(self) -> TempoMap:
         """The song's tempo and meter."""
         return TempoMap(tempos=self.tempo, meters=self.meter)
+
+    @property
+    def chart_chords(self) -> tuple[tuple[Beats, Chord | None], ...]:
+        """The chart's chords and where each begins. Raises ``ChordError`` for one that cannot be read."""
+        return tuple((asked.start, self._chord(asked.label)) for asked in self.chords_asked)
+
+    def _chord(self, label: str) -> Chord | None:
+        """A chord as it was asked for; the key's own chord, where nothing but a key was, is written as the key."""
+        if self.key and label == self.key.label:
+            return tonic_chord(self.key)
+        return parse_chord(label)
 
 
 _RECEIPT: Final[TypeAdapter[Receipt]] = TypeAdapter(Receipt)
@@ -175,12 +198,32 @@ def receipt_to_json(receipt: Receipt) -> bytes:
 
 
 def receipt_from_json(text: str | bytes) -> Receipt:
-    """The inverse of ``receipt_to_json``. Raises ``ClipError`` for what is not a receipt."""
+    """The inverse of ``receipt_to_json``. Raises ``ClipError`` for what is not a receipt, or of a newer version."""
     try:
-        return _RECEIPT.validate_json(text)
+        receipt = _RECEIPT.validate_json(text)
     except ValidationError as error:
+        _require_known_version(_version_of(text))
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise ClipError(f"This is not a receipt of a clip: {place + ': ' if place else ''}{first['msg']}.") from None
     except SidemanError as error:
         raise ClipError(f"This is not a receipt of a clip: {error}") from None
+    _require_known_version(receipt.schema_version)
+    return receipt
+
+
+def _version_of(text: str | bytes) -> object:
+    """The version that a text claims to be of; None where it is no JSON object."""
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return values.get("schema_version") if isinstance(values, dict) else None
+
+
+def _require_known_version(version: object) -> None:
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise ClipError(
+            f"This receipt is of version {version}, and this Sideman reads them up to version {SCHEMA_VERSION}: "
+            "update Sideman."
+        )

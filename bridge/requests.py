@@ -111,6 +111,17 @@ class TakeMade(_Frozen):
     """The totals of all takes, where this is the best of them."""
 
 
+class TakeHeard(_Frozen):
+    """A part of a take that is still being made lies in its file: ``frames`` of it, from the frame ``start`` on."""
+
+    type: Literal["heard"] = "heard"
+    id: str
+    take: int
+    part: int
+    start: int
+    frames: int
+
+
 class TakeScored(_Frozen):
     """How near a take that was made before comes to its chart."""
 
@@ -144,7 +155,7 @@ class Failed(_Frozen):
 
 
 ToEngine = Annotated[Run | Stop, Field(discriminator="type")]
-Message = Ready | Progressed | TakeMade | TakeScored | Finished | Stopped | Failed
+Message = Ready | Progressed | TakeHeard | TakeMade | TakeScored | Finished | Stopped | Failed
 """What an engine process says."""
 FromEngine = Annotated[Message, Field(discriminator="type")]
 

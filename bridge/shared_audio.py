@@ -32,6 +32,11 @@ def shared_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def part_path(audio: Path, part: int) -> Path:
+    """The file of a part of the take whose file is ``audio``."""
+    return audio.with_name(f"{audio.stem}.{part}{audio.suffix}")
+
+
 def write_shared(path: Path, samples: Samples) -> None:
     """Write audio [frames, channels] in the machine's byte order. Raises ``DiskError`` where there is no room.
 

@@ -20,22 +20,25 @@ READY_LIMIT_S: Final = 60.0
 END_LIMIT_S: Final = 15.0
 """A daemon that was told to end may take this long."""
 READY: Final = "osc udp://"
+HTTP: Final = "http "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpawnedDaemon:
-    """A daemon that is ready: where it listens, and its process."""
+    """A daemon that is ready: where it listens, and its process. ``url`` is that of HTTP, where it was asked for."""
 
     host: str
     port: int
     process: subprocess.Popen[str]
+    url: str = ""
 
 
 @contextmanager
 def spawned_daemon(clips: Path, *options: str) -> Iterator[SpawnedDaemon]:
     """A daemon on a free port of loopback that runs on the defaults, and is stopped at the end.
 
-    ``options`` go to ``sideman serve``. Raises ``StartError`` with what the daemon said when it does not start.
+    ``options`` go to ``sideman serve``; HTTP is off unless they say ``--http``. Raises ``StartError`` with what the
+    daemon said when it does not start.
     """
     with tempfile.TemporaryDirectory(prefix="sideman-daemon-") as folder:
         config = Path(folder) / "config.toml"
@@ -51,13 +54,14 @@ def spawned_daemon(clips: Path, *options: str) -> Iterator[SpawnedDaemon]:
             "--clips",
             str(clips.resolve()),
         ]
-        command += ["--config", str(config), *options]
+        serves_http = "--http" in options
+        command += ["--config", str(config), *options, *(() if serves_http else ("--http", "off"))]
         pipe = subprocess.PIPE
         # This very Python and our own module: nothing of the command line comes from outside.
         said = (Path(folder) / "stderr.txt").open("w+", encoding="utf-8", errors="replace")
         with said, subprocess.Popen(command, stdout=pipe, stderr=said, text=True) as process:  # noqa: S603
             try:
-                yield _ready(process, said)
+                yield _ready(process, said, serves_http=serves_http)
             finally:
                 _end(process)
 
@@ -71,7 +75,7 @@ def _end(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def _ready(process: subprocess.Popen[str], said: IO[str]) -> SpawnedDaemon:
+def _ready(process: subprocess.Popen[str], said: IO[str], *, serves_http: bool) -> SpawnedDaemon:
     line = _first_line(process.stdout) if process.stdout else ""
     if not line.startswith(READY):
         _end(process)
@@ -79,7 +83,8 @@ def _ready(process: subprocess.Popen[str], said: IO[str]) -> SpawnedDaemon:
         words = said.read().strip().removeprefix("sideman: ")
         raise StartError(f"The daemon did not start. {words or 'It said nothing.'}")
     host, port = parse_address(line.removeprefix(READY).strip())
-    return SpawnedDaemon(host=host, port=port, process=process)
+    url = _first_line(process.stdout).removeprefix(HTTP).strip() if serves_http and process.stdout else ""
+    return SpawnedDaemon(host=host, port=port, process=process, url=url)
 
 
 def _first_line(stream: IO[str]) -> str:

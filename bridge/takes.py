@@ -13,8 +13,9 @@ from bridge import osc_schema as osc
 from bridge.clip_facts import loop_tags, receipt_for, take_notices
 from bridge.clips import Clip, ClipFolder
 from bridge.engine import Job
-from bridge.engine_client import TakeAudio
+from bridge.engine_client import TakeAudio, TakePart
 from bridge.errors import HostError, RequestError, SidemanError
+from bridge.live_takes import LiveTakes
 from bridge.notices import Chart, Notice
 from bridge.osc_server import Client
 from bridge.requests import TakeScored
@@ -52,34 +53,50 @@ class Takes:
         host: Host | None,
         *,
         broadcast: Broadcast,
+        live: LiveTakes,
         sound_source: Callable[[str], Path | None],
+        sounds_sha256: Callable[[str], str | None],
         now: Callable[[], datetime],
+        note: Callable[[Path], None],
+        note_placed: Callable[[Path, str], None],
         made: Callable[[Clip], None] = lambda clip: None,
     ) -> None:
         """``broadcast`` tells all that subscribed and the client that asked, ``now`` is the time for receipts.
 
-        ``sound_source`` names what an engine's notes are played with. ``made`` is told each clip that lies on disk.
+        ``sound_source`` names what an engine's notes are played with, ``sounds_sha256`` its checksum. ``note`` is told
+        of clips whose receipts are new or have changed, ``note_placed`` of those that the DAW took, and where.
+        ``live`` lets takes be heard while they are made. ``made`` is told each clip that lies on disk.
         """
         self.folder = folder
         self._host = host
         self._broadcast = broadcast
-        self._sound_source = sound_source
+        self._sound_source, self._sounds_sha256 = sound_source, sounds_sha256
+        self._note, self._note_placed = note, note_placed
+        self._live = live
         self._now = now
         self._tell_made = made
         self._made: dict[tuple[str, int], Path] = {}
 
-    async def deliver(self, job: Job[Order], take: TakeAudio | TakeScored) -> None:
-        """Write one take and place it, or note its score. Raises ``DiskError`` for a take that cannot be written."""
+    async def deliver(self, job: Job[Order], take: TakeAudio | TakeScored | TakePart) -> None:
+        """Write one take and place it, note its score, or let a part of it be heard.
+
+        Raises ``DiskError`` for a take that cannot be written.
+        """
         if isinstance(take, TakeScored):
             await self._score(job, take)
             return
+        if isinstance(take, TakePart):
+            self._live.add(job.request.id, take.take, take.start, take.samples)
+            return
         clip = await asyncio.to_thread(self._write, job, take)
         self._made[clip.request_id, clip.take] = clip.path
+        self._live.finish(clip.request_id, clip.take, clip.path)
         while len(self._made) > MAX_CLIPS_KNOWN:
             del self._made[next(iter(self._made))]
         for notice in take_notices(take.facts):
             self.notice(job, notice)
         self._broadcast(_clip_reply(clip), job.owner.client)
+        self._note(clip.path)
         self._tell_made(clip)
         if self._host:
             await self._place(self._host, job, clip)
@@ -88,13 +105,6 @@ class Takes:
         """Tell something about a job."""
         self._broadcast(notice_reply(job.request.id, notice), job.owner.client)
 
-    def path_of(self, request_id: str, take: int) -> Path:
-        """Where a take lies. Raises ``RequestError`` where this daemon has made none."""
-        path = self._made.get((request_id, take))
-        if path is None:
-            raise RequestError(f"There is no take {take} of a clip {request_id} of this daemon to play.")
-        return path
-
     def to_continue(self, request_id: str, take: int) -> AudioRegion:
         """A take as audio to go on from. Raises ``RequestError`` where there is none."""
         path = self._made.get((request_id, take))
@@ -102,25 +112,39 @@ class Takes:
             raise RequestError(f"There is no take {take} of a clip {request_id} of this daemon to continue.")
         return AudioRegion(path=path, place="before")
 
+    def path_of(self, request_id: str | None, take: int) -> Path | None:
+        """A take of this run, the last one made where none is named; None where there is none."""
+        chosen = (request_id, take) if request_id is not None else next(reversed(self._made), None)
+        return None if chosen is None else self._made.get(chosen)
+
     def keep(self, request_id: str | None, take: int, client: Client | None) -> None:
         """Note in a take's receipt that it is kept, the last one made where none is named.
 
         Raises ``RequestError`` where there is none, ``ClipError`` or ``DiskError`` where its receipt cannot be changed.
         """
-        chosen = (request_id, take) if request_id is not None else next(reversed(self._made), None)
-        if chosen is None:
+        path = self.path_of(request_id, take)
+        if path is None and request_id is None:
             raise RequestError("There is no take yet to keep: send /sideman/generate first.")
-        path = self._made.get(chosen)
         if path is None:
             raise RequestError(f"There is no take {take} of a clip {request_id} of this daemon to keep.")
-        self.folder.keep(path)
-        self._broadcast(osc.KeptReply(id=chosen[0], take=chosen[1], path=str(path)), client)
+        receipt = self.folder.keep(path)
+        self._broadcast(osc.KeptReply(id=receipt.request_id, take=receipt.take, path=str(path)), client)
+        self._note(path)
+
+    def placed(self, request_id: str, take: int, where: str, client: Client) -> None:
+        """Somebody else has placed a take. Raises ``RequestError`` where there is none."""
+        path = self._made.get((request_id, take))
+        if path is None:
+            raise RequestError(f"There is no take {take} of a clip {request_id} of this daemon that could be placed.")
+        self._note_placed(path, where)
+        self._broadcast(osc.PlacedReply(id=request_id, take=take, where=where), client)
 
     async def _score(self, job: Job[Order], scored: TakeScored) -> None:
         path = self._made.get((scored.id, scored.take))
         try:
             if path:
                 await asyncio.to_thread(self.folder.score, path, scored.score)
+                self._note(path)
         except SidemanError as error:
             self.notice(job, Notice(code="score", message=str(error)))
         self._broadcast(_score_reply(scored), job.owner.client)
@@ -135,6 +159,7 @@ class Takes:
             job.owner.notices,
             soundfont=self._sound_source(request.engine),
             created_at=self._now(),
+            sounds_sha256=self._sounds_sha256(request.engine),
         )
         return self.folder.write(take.samples, tags=loop_tags(request.window, state.key), receipt=receipt)
 
@@ -165,6 +190,7 @@ class Takes:
         except HostError as error:
             self.notice(job, Notice(code=error.code, message=f"{error} {placement.by_hand}"))
         else:
+            self._note_placed(clip.path, where)
             self._broadcast(osc.PlacedReply(id=clip.request_id, take=clip.take, where=where), job.owner.client)
 
 

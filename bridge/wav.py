@@ -129,6 +129,15 @@ def wav_chunks(samples: Samples, *, sample_rate_hz: int, tags: LoopTags | None) 
     file would pass the 4 GiB that RIFF can count.
     """
     frames, channels = samples.shape
+    yield wav_head(frames, channels, sample_rate_hz=sample_rate_hz, tags=tags)
+    for start in range(0, frames, BLOCK_FRAMES):
+        yield pcm24(samples[start : start + BLOCK_FRAMES])
+    if frames * channels * BYTES_PER_SAMPLE % 2:
+        yield b"\0"
+
+
+def wav_head(frames: int, channels: int, *, sample_rate_hz: int, tags: LoopTags | None) -> bytes:
+    """All that comes before the audio in a WAV file of so many frames. Raises ``ClipError`` as ``wav_chunks``."""
     if tags and (tags.frames, tags.sample_rate_hz) != (frames, sample_rate_hz):
         raise ClipError(
             f"The clip should have {tags.frames} frames at {tags.sample_rate_hz} Hz, "
@@ -145,11 +154,7 @@ def wav_chunks(samples: Samples, *, sample_rate_hz: int, tags: LoopTags | None) 
     riff_bytes = 4 + len(head) + _CHUNK.size + data_bytes + padding
     if riff_bytes > _MAX_RIFF_BYTES:
         raise ClipError("The clip would pass 4 GiB, which a WAV file cannot hold: ask for fewer bars.")
-    yield _RIFF.pack(b"RIFF", riff_bytes, b"WAVE") + head + _CHUNK.pack(b"data", data_bytes)
-    for start in range(0, frames, BLOCK_FRAMES):
-        yield pcm24(samples[start : start + BLOCK_FRAMES])
-    if padding:
-        yield b"\0"
+    return _RIFF.pack(b"RIFF", riff_bytes, b"WAVE") + head + _CHUNK.pack(b"data", data_bytes)
 
 
 def wav_bytes(samples: Samples, *, sample_rate_hz: int, tags: LoopTags | None) -> bytes:

@@ -25,8 +25,15 @@ FEWEST_TICKS: Final = 3
 COST_OF_A_TICK: Final = 4.0
 """Of a tick lost or doubled: one in fifty is a bad cable."""
 COST_OF_A_JUMP: Final = 12.0
+COST_OF_A_SHIFT: Final = 20.0
+"""Of a jump to another phase at the same tempo."""
+ANOTHER_TEMPO: Final = 0.03
+"""Relative change of a period that is a jump: a smaller one brings no tick out of place within half a beat."""
 MARGIN: Final = 3.0
 """By how much a jump must be the better explanation to be chosen before ``MOST_TICKS``."""
+MARGIN_OF_SAME: Final = 6.0
+"""The same for ticks lost or doubled: of the 8 that a jump is dearer, fitting a line to a few ticks saves 1 or 2. Where
+it saves more the ticks are drifting, and four that lie near their places by chance prove nothing."""
 BACK_IN_PLACE: Final = 4
 """So many ticks in a row where they belong, and nothing has changed."""
 
@@ -68,7 +75,7 @@ def judge(bank: LineBank, times: Sequence[Seconds]) -> Verdict:
         return Verdict.JUMP if jump < same else Verdict.SAME
     if jump + MARGIN < same:
         return Verdict.JUMP
-    if same < jump and in_place >= BACK_IN_PLACE:
+    if same + MARGIN_OF_SAME < jump and in_place >= BACK_IN_PLACE:
         return Verdict.SAME
     return Verdict.OPEN
 
@@ -100,4 +107,5 @@ def _cost_of_jump(bank: LineBank, times: Sequence[Seconds]) -> float:
     line = raw_line(times)
     if not MIN_PERIOD <= line.period <= MAX_PERIOD:
         return math.inf
-    return line.squares / _noise(bank) + COST_OF_A_JUMP
+    is_another = abs(line.period - bank.period) >= ANOTHER_TEMPO * bank.period
+    return line.squares / _noise(bank) + (COST_OF_A_JUMP if is_another else COST_OF_A_SHIFT)

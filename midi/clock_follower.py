@@ -94,7 +94,9 @@ def hear(state: FollowerState, message: ClockMessage, at: Seconds) -> FollowerSt
     A time before that of the message before is taken for the same time.
     """
     at = Seconds(max(at, state.now))
-    return replace(_heard(message, state, at), now=at)
+    if isinstance(message, Tick):
+        return _ticked(state, at)
+    return _heard(message, replace(state, now=at), at)
 
 
 def estimate(state: FollowerState, at: Seconds, tempo_map: TempoMap | None = None) -> ClockEstimate:
@@ -179,9 +181,8 @@ def _heard(message: ClockMessage, state: FollowerState, at: Seconds) -> Follower
     raise TypeError(f"{type(message).__name__} is not a message that tells the time")
 
 
-@_heard.register
-def _(message: Tick, state: FollowerState, at: Seconds) -> FollowerState:
-    del message
+def _ticked(state: FollowerState, at: Seconds) -> FollowerState:
+    """The state after a tick, which is what comes most."""
     reached = _position(state, at)
     if state.running and _given_up(state, at):
         state = replace(state, running=False, resume=None, held=reached, sure=False)
@@ -189,13 +190,13 @@ def _(message: Tick, state: FollowerState, at: Seconds) -> FollowerState:
     clock = hear_tick(state.clock, at, anew=state.running and state.resume is not None)
     sure = state.sure and not bridged
     if not state.running:
-        return replace(state, clock=clock)
+        return replace(state, clock=clock, now=at)
     if state.resume is None:
-        return replace(state, clock=clock, held=reached, sure=sure)
+        return replace(state, clock=clock, held=reached, sure=sure, now=at)
     if clock.count == state.clock.count:
-        return replace(state, clock=clock)
+        return replace(state, clock=clock, now=at)
     origin = clock.count - state.resume * TICKS_PER_BEAT
-    return replace(state, clock=clock, origin=origin, resume=None, held=reached, sure=sure)
+    return replace(state, clock=clock, origin=origin, resume=None, held=reached, sure=sure, now=at)
 
 
 @_heard.register

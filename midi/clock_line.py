@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 from midi.time import MAX_BPM, MIN_BPM, Seconds
@@ -111,9 +112,9 @@ class Line:
         return Line(wxx=knowledge, wxy=knowledge * self.period)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class LineBank:
-    """Lines of several memories through the same ticks.
+    """Lines of several memories through the same ticks. What is asked again and again is worked out once.
 
     ``reference`` is when the latest tick was heard; ``jitter`` the standard deviation of ticks from the line, in
     seconds; ``jitter_weight`` the ticks it was measured on. ``trusted`` is the place of the line to believe.
@@ -136,29 +137,29 @@ class LineBank:
         """The line to believe."""
         return self.lines[self.trusted]
 
-    @property
+    @cached_property
     def knows_period(self) -> bool:
         """Whether two ticks, or a period from before, fix the tempo."""
         return self.line.is_determined
 
-    @property
+    @cached_property
     def period(self) -> Seconds:
         """Seconds from tick to tick, within what tempos can be; half a second at 5 bpm while nothing is known."""
         if not self.knows_period:
             return MAX_PERIOD
         return Seconds(min(MAX_PERIOD, max(MIN_PERIOD, self.line.period)))
 
-    @property
+    @cached_property
     def period_error(self) -> Seconds:
         """Standard error of the period."""
         return Seconds(self.jitter * math.sqrt(self.line.period_variance) if self.knows_period else MAX_PERIOD)
 
-    @property
+    @cached_property
     def phase_error(self) -> Seconds:
         """Standard error of the time at which the latest tick was due."""
         return Seconds(self.jitter * math.sqrt(self.line.phase_variance) if self.knows_period else self.jitter)
 
-    @property
+    @cached_property
     def measured_spread(self) -> Seconds:
         """What the next tick is expected to be off by: the jitter as far as it may be, and the line's own error."""
         surely = self.jitter * (1.0 + math.sqrt(2.0 / self.jitter_weight))
@@ -181,14 +182,8 @@ class LineBank:
         passed = at - self.reference
         moved = tuple(line.moved(ticks, passed, fade) for line, fade in zip(self.lines, _FADES, strict=True))
         jitter, weight = self._jitter_with(moved[0])
-        return replace(
-            self,
-            lines=tuple(line.with_tick() for line in moved),
-            reference=at,
-            jitter=jitter,
-            jitter_weight=weight,
-            trusted=0,
-        )._trusting_the_longest()
+        lines, trusted = _trusting_the_longest(tuple(line.with_tick() for line in moved), jitter)
+        return LineBank(lines=lines, reference=at, jitter=jitter, jitter_weight=weight, trusted=trusted)
 
     def without_tick(self, ticks: int) -> LineBank:
         """The bank told from ``ticks`` later, none of which was heard."""
@@ -214,18 +209,16 @@ class LineBank:
         jitter = math.sqrt(variance + (seen - variance) / weight)
         return min(COARSEST_JITTER, max(FINEST_JITTER, jitter)), weight
 
-    def _trusting_the_longest(self) -> LineBank:
-        """The bank with the longest line chosen that no shorter one contradicts, and longer ones begun anew from it."""
-        if not self.lines[0].is_determined:
-            return self
-        bounds: list[tuple[float, float, float, float]] = []
-        for place, line in enumerate(self.lines):
-            phase, period = line.phase, line.period
-            if any(abs(phase - other[0]) > other[1] or abs(period - other[2]) > other[3] for other in bounds):
-                lines = self.lines[:place] + (self.lines[place - 1],) * (len(self.lines) - place)
-                return replace(self, lines=lines, trusted=len(lines) - 1)
-            reach = DISAGREE * self.jitter
-            bounds.append(
-                (phase, reach * math.sqrt(line.phase_variance), period, reach * math.sqrt(line.period_variance))
-            )
-        return replace(self, trusted=len(self.lines) - 1)
+
+def _trusting_the_longest(lines: tuple[Line, ...], jitter: float) -> tuple[tuple[Line, ...], int]:
+    """The lines, and the place of the longest that no shorter one contradicts; longer ones are begun anew from it."""
+    if not lines[0].is_determined:
+        return lines, 0
+    bounds: list[tuple[float, float, float, float]] = []
+    reach = DISAGREE * jitter
+    for place, line in enumerate(lines):
+        phase, period = line.phase, line.period
+        if any(abs(phase - other[0]) > other[1] or abs(period - other[2]) > other[3] for other in bounds):
+            return lines[:place] + (lines[place - 1],) * (len(lines) - place), len(lines) - 1
+        bounds.append((phase, reach * math.sqrt(line.phase_variance), period, reach * math.sqrt(line.period_variance)))
+    return lines, len(lines) - 1

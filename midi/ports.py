@@ -112,6 +112,11 @@ class LivePorts:
         return tuple(self._open)
 
     @property
+    def troubles(self) -> tuple[str, ...]:
+        """What is told of ports that are not open."""
+        return tuple(self._told.values())
+
+    @property
     def garbage(self) -> int:
         """Bytes and messages of the open ports that could not be read."""
         return sum(one.parser.dropped for one in self._open.values())

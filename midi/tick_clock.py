@@ -10,9 +10,10 @@ Nothing here knows of start, stop or song position; ``clock_follower`` does.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
-from midi.clock_doubt import Verdict, judge
+from midi.clock_doubt import ANOTHER_TEMPO, Verdict, judge
 from midi.clock_line import MAX_PERIOD, NEVER, LineBank
 from midi.time import Seconds
 
@@ -29,11 +30,15 @@ SILENCE_TICKS: Final = 4
 """A clock is silent when nothing came for a second, and for four of its ticks."""
 KEPT_PERIOD: Final = 24**3 / 12
 """After a silence the tempo from before counts as much as a beat of ticks."""
+MENDED: Final = 48
+"""A tempo that is found to have jumped so soon after ticks were taken for lost or doubled was jumping then already."""
+SURELY_ANOTHER: Final = 4.0
+"""Standard errors by which a period has surely changed, where it has by ``ANOTHER_TEMPO``."""
 REGULAR_MEMORY: Final = 24
 """Ticks over which the share of regular ones is measured."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TickClock:
     """What the ticks so far tell. The default has heard none."""
 
@@ -48,23 +53,29 @@ class TickClock:
     """Ticks that are not counted yet, since one was out of place."""
     regular: float = 1.0
     """The share of late ticks that were neither lost nor doubled."""
+    mended: int = 0
+    """Ticks that were counted without being heard, less those that were heard and not counted, a short while ago."""
+    mended_at: int = 0
+    """The count then."""
+    mended_period: float = 0.0
+    """Seconds from tick to tick before that."""
 
     @property
     def is_settled(self) -> bool:
         """Whether the line is good enough to judge ticks by."""
         return self.settled >= SETTLED_TICKS
 
-    @property
+    @cached_property
     def period(self) -> Seconds:
         """Seconds from tick to tick; the longest there is while nothing is known."""
         return self.bank.period if self.bank else MAX_PERIOD
 
-    @property
+    @cached_property
     def silence_limit(self) -> Seconds:
         """Seconds without a tick after which the clock is silent."""
         return Seconds(max(SILENCE_S, SILENCE_TICKS * self.period)) if self.knows_period else Seconds(2 * SILENCE_S)
 
-    @property
+    @cached_property
     def knows_period(self) -> bool:
         """Whether there is a tempo."""
         return self.bank is not None and self.bank.knows_period
@@ -86,19 +97,22 @@ class TickClock:
 
 def hear_tick(clock: TickClock, at: Seconds, *, anew: bool = False) -> TickClock:
     """The clock after a tick at ``at``; ``anew``: the first of a start, where a device may begin a new phase."""
-    if clock.bank is None:
+    bank = clock.bank
+    if bank is None:
         return _begun(clock, at)
     if not clock.is_settled:
-        return _settling(clock, clock.bank, at)
+        return _settling(clock, bank, at)
     if clock.is_silent(at):
-        return _after_silence(clock, clock.bank, at)
-    late = (clock.bank.ticks_since(at) - 1) * clock.period
-    reach = IN_PLACE * clock.bank.measured_spread if anew else _reach(clock.bank)
+        return _after_silence(clock, bank, at)
+    if anew:
+        clock = replace(clock, mended=0)  # counted from here on, whatever was wrong before
+    late = (bank.ticks_since(at) - 1) * bank.period
+    reach = IN_PLACE * bank.measured_spread if anew else _reach(bank)
     if not clock.doubt and abs(late) <= reach:
-        return _counted(clock, clock.bank, at, 1)
+        return _counted(clock, bank, at, 1)
     if anew:
         count = clock.count + len(clock.doubt) + 1
-        return replace(clock, bank=clock.bank.rephased(at), count=count, last=at, doubt=())
+        return replace(clock, bank=bank.rephased(at), count=count, last=at, doubt=())
     return _doubting(replace(clock, doubt=(*clock.doubt, at), last=at))
 
 
@@ -122,9 +136,21 @@ def _settling(clock: TickClock, bank: LineBank, at: Seconds) -> TickClock:
 def _counted(clock: TickClock, bank: LineBank, at: Seconds, ticks: int) -> TickClock:
     settled = min(SETTLED_TICKS, clock.settled + 1)
     regular = _regular(clock.regular, ticks)
-    return replace(
-        clock, bank=bank.with_tick(at, ticks), count=clock.count + ticks, settled=settled, last=at, regular=regular
-    )
+    bank = bank.with_tick(at, ticks)
+    counted = replace(clock, bank=bank, count=clock.count + ticks, settled=settled, last=at, regular=regular)
+    return _reviewed(counted, bank) if clock.mended else counted
+
+
+def _reviewed(clock: TickClock, bank: LineBank) -> TickClock:
+    """The clock without a correction of its count that a jump explains better, now that more ticks were heard.
+
+    A tick that is lost just before a jump is rare, and a small jump that looks like a lost tick at first is not.
+    """
+    mended = _lately_mended(clock)
+    change = abs(bank.period - clock.mended_period)
+    if mended and change > max(ANOTHER_TEMPO * clock.mended_period, SURELY_ANOTHER * bank.period_error):
+        return replace(clock, count=clock.count - mended, mended=0)
+    return clock if mended else replace(clock, mended=0)
 
 
 def _regular(before: float, ticks: int) -> float:
@@ -136,7 +162,7 @@ def _after_silence(clock: TickClock, bank: LineBank, at: Seconds) -> TickClock:
     """A tick after a long silence is the one nearest to where the line has coasted to, in a new phase."""
     passed = max(1, round(bank.ticks_since(at)))
     bank = bank.rephased(at, KEPT_PERIOD)
-    return replace(clock, bank=bank, count=clock.count + passed, settled=SETTLED_TICKS, last=at, doubt=())
+    return replace(clock, bank=bank, count=clock.count + passed, settled=SETTLED_TICKS, last=at, doubt=(), mended=0)
 
 
 def _doubting(clock: TickClock) -> TickClock:
@@ -164,15 +190,30 @@ def _as_before(clock: TickClock, bank: LineBank) -> TickClock:
         count += ticks
         in_place = abs(due - count) * bank.period <= _reach(bank)
         after = after.with_tick(at, ticks) if in_place else after.without_tick(ticks)
-    return replace(clock, bank=after, count=clock.count + count, doubt=(), regular=regular)
+    before = _lately_mended(clock)
+    return replace(
+        clock,
+        bank=after,
+        count=clock.count + count,
+        doubt=(),
+        regular=regular,
+        mended=before + count - len(clock.doubt),
+        mended_at=clock.count + count,
+        mended_period=clock.mended_period if before else bank.period,
+    )
+
+
+def _lately_mended(clock: TickClock) -> int:
+    return clock.mended if clock.count - clock.mended_at <= MENDED else 0
 
 
 def _jumped(clock: TickClock, bank: LineBank) -> TickClock:
-    """Every tick in doubt counts as one, and a new line begins with the first of them."""
+    """Every tick in doubt counts as one, also of those shortly before, and a new line begins with the first of them."""
     first, *others = clock.doubt
     fresh = LineBank.begun(first, bank.jitter, bank.jitter_weight)
     for at in others:
         fresh = fresh.with_tick(at)
-    count = clock.count + len(clock.doubt)
+    count = clock.count + len(clock.doubt) - _lately_mended(clock)
     settled = min(SETTLED_TICKS, len(clock.doubt))
-    return replace(clock, bank=fresh, count=count, settled=settled, doubt=(), regular=_regular(clock.regular, 1))
+    regular = _regular(clock.regular, 1)
+    return replace(clock, bank=fresh, count=count, settled=settled, doubt=(), regular=regular, mended=0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, Protocol, TypeVar
+from typing import Final, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -171,12 +171,27 @@ class MagnetPrompt:
     seed: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HeardWindow:
+    """A window of a take that is still being made: the seconds of the clip from ``from_s`` on, [frames, channels].
+
+    ``seed`` tells which take. It is as the model made it; where windows meet, the finished take is crossfaded.
+    """
+
+    seed: int
+    from_s: float
+    samples: Samples
+    sample_rate_hz: int
+
+
 SAME_TIME_S: Final = 1e-6
 """Seconds that differ by less are the same: sums of beats are rounded."""
 Progress = Callable[[float], None]
 """Told the share of the batch that is done, from 0 to 1."""
 CancelCheck = Callable[[], bool]
 """Asked often; once it answers True the engine raises ``Cancelled``."""
+Hear = Callable[[HeardWindow], None]
+"""Told each window as soon as it can be heard; in order, and again from the start where a take is made again."""
 Controls = TypeVar("Controls", contravariant=True)
 
 
@@ -189,4 +204,13 @@ class Generator(Protocol[Controls]):
 
     def generate(self, batch: Sequence[Controls], *, report: Progress, cancelled: CancelCheck) -> Iterator[Waveform]:
         """Make the takes. Raises ``GeneratorError`` or ``Cancelled``."""
+        ...
+
+
+@runtime_checkable
+class WindowedGenerator(Protocol):
+    """An engine whose takes can be heard, window by window, while they are made."""
+
+    def listen(self, hear: Hear | None) -> None:
+        """Whom to tell of windows from now on; None for nobody."""
         ...

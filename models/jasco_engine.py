@@ -32,6 +32,8 @@ from models.errors import Cancelled, ModelError
 from models.generator import (
     SAME_TIME_S,
     CancelCheck,
+    Hear,
+    HeardWindow,
     JascoControls,
     PlannedWindow,
     Progress,
@@ -79,6 +81,11 @@ class JascoEngine:
         config = self._model.config
         self._frames = Frames(window_s=config.segment_s, rate_hz=config.frame_rate_hz)
         self._render_drums = render_drums
+        self._hear: Hear | None = None
+
+    def listen(self, hear: Hear | None) -> None:
+        """Whom to tell of windows while a take is made; the last one comes with the take."""
+        self._hear = hear
 
     def generate(
         self, batch: Sequence[JascoControls], *, report: Progress, cancelled: CancelCheck
@@ -155,8 +162,20 @@ class JascoEngine:
                     watch=part_of(watch, index / len(windows), 1 / len(windows)),
                 )
             )
+            if index < len(windows) - 1:
+                self._tell_window(group, window, made[-1])
         latents = torch.stack(made, dim=1)
         return latents, bool(torch.isfinite(latents).all())
+
+    def _tell_window(self, group: Sequence[JascoControls], window: PlannedWindow, latents: Tensor) -> None:
+        """Decode what a window plays of each take [B, T, C], where somebody listens."""
+        if self._hear is None:
+            return
+        rate, begin_s = self._model.config.sample_rate_hz, window.start_frame / self._frames.rate_hz
+        played = slice(round((window.from_s - begin_s) * rate), round((window.to_s - begin_s) * rate))
+        for one, row in zip(group, latents, strict=True):
+            samples = self._decoded(row)[played, np.newaxis]
+            self._hear(HeardWindow(seed=one.seed, from_s=window.from_s, samples=samples, sample_rate_hz=rate))
 
     def _drums_of(self, chart: JascoControls) -> tuple[Samples | None, tuple[str, ...]]:
         """One round of the clip's drums, mono, and what there is to tell of them; None where there are none."""

@@ -113,7 +113,7 @@ def test_the_page_shows_every_setting_with_its_default() -> None:
     for name, values in shown.items():
         defaults = getattr(Config(), name)
         for key, value in values.items():
-            if key not in {"folder", "soundfont", "models", "kit", "mailbox"}:
+            if key not in {"folder", "soundfont", "models", "kit", "mailbox", "token_file"}:
                 default = getattr(defaults, key)
                 if default is None:
                     default = getattr(DECODINGS["standard"], key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -20,14 +21,17 @@ from bridge.link_session import LinkOrder, LinkReading
 from bridge.live import SLICE, LiveMidi
 from bridge.midi_config import MidiConfig, read_port
 from bridge.notices import Notice
+from bridge.osc_client import OscClient
 from bridge.osc_clients import Client
 from bridge.receipt_schema import receipt_from_json
 from bridge.session import SessionState, reduce
+from bridge.spawned import spawned_daemon
 from midi import events as ev
 from midi.errors import MidiUnavailable
 from midi.keys import parse_key
 from midi.leader import LINK
-from midi.ports import MAX_WAITING, PortWish
+from midi.ports import MAX_WAITING, Heard, PortWish
+from midi.rtmidi_ports import MISSING
 from midi.time import Beats, Bpm, Seconds
 from midi.virtual_ports import VirtualPorts
 from plugin_host.host import Ended
@@ -56,8 +60,8 @@ class Bench:
             link=None if link is None else (lambda session: link),
         )
 
-    def _give(self, event: ev.SessionEvent) -> None:
-        self.session, _ = reduce(self.session, event, Seconds(self.now))
+    def _give(self, event: ev.SessionEvent, at: Seconds | None = None) -> None:
+        self.session, _ = reduce(self.session, event, Seconds(self.now) if at is None else at)
 
     def _tell(self, notice: Notice) -> None:
         self.notices.append(notice.message)
@@ -122,6 +126,55 @@ def test_a_clock_reaches_the_session_and_a_port_that_vanishes_is_taken_up_again(
     on_a_loop(scene)
 
 
+def test_a_message_that_had_to_wait_counts_from_when_it_came_in() -> None:
+    """The loop is held for 40 ms while the clock starts; the song's position is that of the clock all the same."""
+    ports = VirtualPorts(names=[CLOCK])
+
+    async def scene() -> None:
+        bench = Bench(ports, inputs=("clock=TR-8S",))
+        bench.live.start()
+        for _ in range(96):
+            bench.send(CLOCK, TICK)
+            await turns()
+            bench.now += 60 / 120 / 24
+        bench.send(CLOCK, START)
+        begun = bench.now
+        bench.send(CLOCK, TICK)
+        bench.now += 0.04
+        await turns()
+        assert bench.session.position_at(Seconds(begun + 0.04)) == pytest.approx(0.08, abs=0.002)
+        bench.live.close()
+
+    on_a_loop(scene)
+
+
+def test_a_message_that_goes_wrong_makes_nobody_deaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of our own in one of many messages is told by the loop; those that wait behind it are heard."""
+    ports = VirtualPorts(names=[KEYS])
+
+    async def scene() -> None:
+        told: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
+        bench = Bench(ports, inputs=(KEYS,), generate="note:61@1")
+        bench.live.start()
+        hear = bench.live.hear
+
+        def faulty(message: Heard) -> None:
+            if message.message.note == 60:
+                raise ZeroDivisionError
+            hear(message)
+
+        monkeypatch.setattr(bench.live, "hear", faulty)
+        for data in (*[bytes([0x90, 62, 80])] * SLICE, NOTE, bytes([0x90, 61, 80])):
+            bench.send(KEYS, data)
+        await turns(4)
+        assert [type(error) for error in told] == [ZeroDivisionError]
+        assert bench.actions == ["generate"]
+        bench.live.close()
+
+    on_a_loop(scene)
+
+
 def test_a_machine_without_midi_is_told_and_the_rest_goes_on() -> None:
     async def scene() -> None:
         def none() -> VirtualPorts:
@@ -133,8 +186,45 @@ def test_a_machine_without_midi_is_told_and_the_rest_goes_on() -> None:
         assert bench.notices == [
             "Nothing is heard over MIDI: python-rtmidi is not installed; pip install 'sideman[live]' brings it."
         ]
+        assert bench.live.view()["troubles"] == bench.notices
         bench.live.tick()
         bench.live.scan()
+        bench.live.close()
+
+    on_a_loop(scene)
+
+
+def test_without_python_rtmidi_the_daemon_runs_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also to who comes later: on standard error, and in the state that a monitor asks for."""
+    (tmp_path / "rtmidi.py").write_text("raise ModuleNotFoundError('rtmidi')")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    with (
+        spawned_daemon(tmp_path / "clips", "--midi-in", "keys") as daemon,
+        OscClient(daemon.host, daemon.port) as client,
+    ):
+        client.send("/sideman/state")
+        *_, answer = client.hear_until("/sideman/state", within_s=10)
+        midi = json.loads(str(answer.arguments[0]))["midi"]
+        assert midi["ports"] == []
+        assert midi["troubles"] == [f"Nothing is heard over MIDI: {MISSING}"]
+        said = Path(f"/proc/{daemon.process.pid}/fd/2")
+        if said.exists():
+            assert MISSING in said.read_text()
+        client.send("/sideman/tempo", "f", 99.0)
+        client.send("/sideman/state")
+        *_, answer = client.hear_until("/sideman/state", within_s=10)
+        assert json.loads(str(answer.arguments[0]))["transport"]["tempo"] == 99.0
+
+
+def test_a_port_that_is_not_there_is_told_to_who_asks_later() -> None:
+    async def scene() -> None:
+        ports = VirtualPorts(names=[KEYS])
+        bench = Bench(ports, inputs=("digitakt",))
+        bench.live.start()
+        assert bench.live.view()["troubles"] == ["There is no MIDI port 'digitakt' yet; it is opened when it appears."]
+        ports.plug("Digitakt")
+        bench.live.scan()
+        assert bench.live.view()["troubles"] == []
         bench.live.close()
 
     on_a_loop(scene)
@@ -468,8 +558,6 @@ def test_keeping_and_going_on_need_a_clip(tmp_path: Path) -> None:
     async def scene(daemon: Daemon) -> None:
         with pytest.raises(RequestError, match="no take yet to keep"):
             daemon.handle(osc.KeepTake(), ASKER)
-        with pytest.raises(RequestError, match="no take 0 of a clip none"):
-            daemon.handle(osc.KeepTake(id="none"), ASKER)
         with pytest.raises(RequestError, match="no clip yet to make again"):
             daemon.handle(osc.NextTake(), ASKER)
 

@@ -270,7 +270,22 @@ def test_a_clip_that_was_deleted_while_it_plays_is_heard_on_and_before_is_told(
     assert answer[1] == "clip"
     assert "deleted" in str(answer[2])
     client.osc.send("/sideman/player/play", "s", "nobody")
-    assert client.until("/sideman/error")[1] == "bad_request"
+    assert client.until("/sideman/error", "nobody")[1] == "no_such_clip"
+
+
+def test_a_take_of_an_earlier_run_is_played(tmp_path: Path, device: Device) -> None:
+    with spawned_daemon(tmp_path / "clips") as spawned, OscClient(spawned.host, spawned.port) as osc:
+        osc.send("/sideman/chords", "s", "C |")
+        first = Client(osc).clip("one")
+    with (
+        spawned_daemon(tmp_path / "clips", "--play") as spawned,
+        OscClient(spawned.host, spawned.port) as osc,
+    ):
+        client = Client(osc)
+        osc.send("/sideman/subscribe")
+        osc.send("/sideman/player/audition", "s", "one")
+        client.player("auditioning", "one", 0)
+        eventually(lambda: place_of(first[4000:40000], device.played()), "the clip was never heard")
 
 
 def test_a_clip_follows_the_tempo(client: Client, device: Device) -> None:

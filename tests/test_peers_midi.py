@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
+from jack_peers import PATIENCE_S, Device, bars_of_clock, device, jack_server, state_of, until
 
 from bridge.osc_client import OscClient
 from bridge.spawned import spawned_daemon
@@ -25,110 +20,12 @@ from midi.rtmidi_ports import RtMidiPorts
 from midi.time import Bpm, Seconds, TempoMap
 
 pytestmark = pytest.mark.peer
-PATIENCE_S = 20.0
-SERVER = f"sideman-test-{os.getpid()}"
-
-SENDER = """
-import sys, time, rtmidi
-port = rtmidi.MidiOut(rtapi=rtmidi.API_UNIX_JACK, name="digitakt")
-port.open_virtual_port("clock")
-print("open", flush=True)
-due = time.monotonic()
-for line in sys.stdin:
-    words = line.split()
-    if words[0] == "wait":
-        due += float(words[1])
-        time.sleep(max(0.0, due - time.monotonic()))
-    elif words[0] == "now":
-        due = time.monotonic()
-        print("now", due, flush=True)
-    elif words[0] == "end":
-        break
-    else:
-        port.send_message([int(word, 16) for word in words])
-port.close_port()
-port.delete()
-print("closed", flush=True)
-"""
-"""A device in a process of its own: lines of bytes to send, and of seconds to wait, on a timetable of its own clock."""
 
 
 @pytest.fixture(scope="module")
 def jack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A JACK server of the tests' own, without a sound card."""
-    server = shutil.which("jackd")
-    assert server, "jackd is not installed; .ci/peers.txt lists what these tests need"
-    log = tmp_path_factory.mktemp("jack") / "jackd.log"
-    command = [server, "--name", SERVER, "--no-realtime", "--sync", "-d", "dummy", "-r", "48000", "-p", "256"]
-    with pytest.MonkeyPatch.context() as environment, log.open("wb") as out:
-        environment.setenv("JACK_DEFAULT_SERVER", SERVER)
-        environment.setenv("JACK_NO_START_SERVER", "1")
-        with subprocess.Popen([*command, "-C", "2", "-P", "2"], stdout=out, stderr=out) as process:
-            try:
-                until(answers, f"JACK never answered; {log} says why")
-                yield
-            finally:
-                process.terminate()
-
-
-def answers() -> bool:
-    """Whether a client of a process of its own can open: libjack keeps what failed in a process."""
-    code = "import rtmidi; rtmidi.MidiIn(rtapi=rtmidi.API_UNIX_JACK, name='probe').delete()"
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
-
-
-def until(holds: Any, complaint: str) -> None:
-    """Wait for something that another process does."""
-    end = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < end, complaint
-        threading.Event().wait(0.02)
-
-
-class Device:
-    """The sending process."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        assert self.said() == "open"
-
-    def said(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
-
-    def send(self, *lines: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write("".join(f"{line}\n" for line in lines))
-        self._process.stdin.flush()
-
-    def begin(self) -> float:
-        """Begin the device's timetable now, and tell the monotonic time that this is."""
-        self.send("now")
-        return float(self.said().split()[1])
-
-    def unplug(self) -> None:
-        """End the device in good order: JACK waits for seconds for a client that was killed."""
-        if self._process.poll() is None:
-            self.send("end")
-            assert self.said() == "closed"
-            self._process.wait(PATIENCE_S)
-
-
-@contextmanager
-def device() -> Iterator[Device]:
-    with subprocess.Popen(
-        [sys.executable, "-c", SENDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ)
-    ) as process:
-        watchdog = threading.Timer(2 * PATIENCE_S, process.kill)
-        watchdog.start()
-        try:
-            plugged = Device(process)
-            yield plugged
-            plugged.unplug()
-        finally:
-            process.kill()
-            watchdog.cancel()
-            watchdog.join()
+    with jack_server(tmp_path_factory.mktemp("jack")):
+        yield
 
 
 class Listener:
@@ -245,24 +142,6 @@ def test_a_port_of_our_own_is_sent_to(jack: None) -> None:
 # The daemon
 
 
-def bars_of_clock(chords: Sequence[Sequence[int]], bpm: float) -> Iterator[str]:
-    """Start, and a bar of clock with held notes for each chord, as lines for the sending process."""
-    yield "fa"
-    for chord in chords:
-        yield from (f"90 {note:x} 50" for note in chord)
-        for _ in range(4 * 24):
-            yield "f8"
-            yield f"wait {60 / bpm / 24}"
-        yield from (f"80 {note:x} 0" for note in chord)
-
-
-def state_of(client: OscClient) -> dict[str, Any]:
-    client.send("/sideman/state")
-    *_, answer = client.hear_until("/sideman/state", within_s=10)
-    found: dict[str, Any] = json.loads(str(answer.arguments[0]))
-    return found
-
-
 def test_the_daemon_follows_another_process_and_takes_it_up_again(jack: None, tmp_path: Path) -> None:
     """Clock, Start and chords from one process to the daemon; unplugged, plugged in again, and heard again."""
     with spawned_daemon(tmp_path, "--midi-in", "digitakt") as daemon, OscClient(daemon.host, daemon.port) as client:
@@ -270,11 +149,11 @@ def test_the_daemon_follows_another_process_and_takes_it_up_again(jack: None, tm
         with device() as plugged:
             until(lambda: state_of(client)["midi"]["ports"], "the daemon never opened the port")
             plugged.begin()
-            plugged.send(*bars_of_clock([(48, 60, 64, 67), (41, 60, 65, 69)], 240.0), "f8")
+            plugged.send(*bars_of_clock([(48, 60, 64, 67), (41, 60, 65, 69)], 150.0), "f8")
             until(lambda: len(state_of(client)["chord_changes"]) == 2, "the chords never came")
             found = state_of(client)
             assert [change["chord"] for change in found["chord_changes"]] == ["C", "F"]
-            assert found["transport"]["tempo"] == pytest.approx(240.0, abs=1.0)
+            assert found["transport"]["tempo"] == pytest.approx(150.0, abs=1.0)
             assert found["transport"]["playing"]
             assert "digitakt" in found["midi"]["leader"]
         until(lambda: not state_of(client)["midi"]["ports"], "the daemon never missed the port")
@@ -284,3 +163,66 @@ def test_the_daemon_follows_another_process_and_takes_it_up_again(jack: None, tm
             again.begin()
             again.send("fa", *["f8", f"wait {60 / 90 / 24}"] * 48)
             until(lambda: abs(state_of(client)["transport"]["tempo"] - 90.0) < 0.5, "the tempo never came")
+
+
+def frames_of(seconds: int, count: int) -> Iterator[str]:
+    """Running timecode of 25 frames a second from a whole second on, as so many quarter frames in real time."""
+    for quarter in range(count):
+        frame = quarter // 8 * 2
+        now = seconds + frame // 25
+        digits = (frame % 25, now % 60, now // 60 % 60, now // 3600 | 1 << 5)
+        piece = quarter % 8
+        value = digits[piece // 2] >> 4 * (piece % 2) & 15
+        yield f"f1 {piece << 4 | value:x}"
+        yield f"wait {1 / 100}"
+
+
+def bracketed(client: OscClient, begun: float, position_at: Callable[[float], float]) -> None:
+    """The song runs, and its position lies between what it should be before the question and after the answer."""
+    before = position_at(time.monotonic() - begun)
+    transport = state_of(client)["transport"]
+    after = position_at(time.monotonic() - begun)
+    assert transport["playing"]
+    assert before - 0.1 < transport["position"] < after + 0.1
+
+
+def place_of(client: OscClient) -> tuple[bool, float]:
+    transport = state_of(client)["transport"]
+    return transport["playing"], round(transport["position"], 2)
+
+
+def pointer_and_continue(client: OscClient, plugged: Device) -> None:
+    plugged.begin()
+    plugged.send(*beats(4, 130), "F2 40 00")
+    until(lambda: place_of(client) == (False, 16.0), "the pointer never came")
+    assert state_of(client)["transport"]["tempo"] == pytest.approx(130.0, abs=1.0)
+    begun = plugged.begin()
+    plugged.send("FB", *beats(4, 130))
+    until(lambda: place_of(client)[1] > 18.0, "the song never ran")
+    bracketed(client, begun, lambda since: 16.0 + since * 130 / 60)
+    plugged.send("FC")
+    until(lambda: not place_of(client)[0], "the song never stopped")
+    assert place_of(client)[1] == pytest.approx(20.0, abs=0.1)
+
+
+def timecode(client: OscClient, plugged: Device) -> None:
+    a_second = state_of(client)["transport"]["tempo"] / 60
+    plugged.send("F0 7F 7F 01 01 20 00 20 00 F7")  # 0:00:32.00
+    until(lambda: place_of(client) == (False, pytest.approx(32 * a_second, abs=0.02)), "the timecode never came")
+    begun = plugged.begin()
+    plugged.send(*frames_of(50, 250))
+    until(lambda: place_of(client)[1] > 51 * a_second, "the timecode never ran")
+    bracketed(client, begun, lambda since: (50 + since) * a_second)
+    until(lambda: not place_of(client)[0], "the song never stood when the timecode ceased")
+
+
+def test_pointer_continue_and_timecode_move_the_daemons_song(jack: None, tmp_path: Path) -> None:
+    """A song position pointer, Continue and ticks; then timecode, as a whole and running; then all of it once more."""
+    with spawned_daemon(tmp_path, "--midi-in", "digitakt") as daemon, OscClient(daemon.host, daemon.port) as client:
+        for _ in range(2):  # the second device is the first one plugged in again
+            with device() as plugged:
+                until(lambda: state_of(client)["midi"]["ports"], "the daemon never opened the port")
+                pointer_and_continue(client, plugged)
+                timecode(client, plugged)
+            until(lambda: not state_of(client)["midi"]["ports"], "the daemon never missed the port")
+            assert state_of(client)["midi"]["leader"] is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import wave
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import numpy as np
 import pytest
 import soundfile
@@ -36,7 +38,18 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def daemon(model: Path, clips: Path) -> Iterator[SpawnedDaemon]:
-    options = ("--engine", "jasco", "--model", str(model), "--device", "cpu", "--host", "virtual")
+    options = (
+        "--engine",
+        "jasco",
+        "--model",
+        str(model),
+        "--device",
+        "cpu",
+        "--host",
+        "virtual",
+        "--http",
+        "127.0.0.1:0",
+    )
     with spawned_daemon(clips, *options) as spawned:
         yield spawned
 
@@ -96,6 +109,28 @@ def test_a_clip_longer_than_the_window_is_made_in_windows_and_says_so(daemon: Sp
     assert [window["join_db"] is None for window in receipt["windows"]] == [True, False, False, False]
     with wave.open(str(clip)) as file:
         assert file.getnframes() == 4 * 48000
+
+
+def test_a_clip_is_heard_over_http_while_its_windows_are_made(daemon: SpawnedDaemon) -> None:
+    with OscClient(daemon.host, daemon.port) as client, httpx2.Client(base_url=daemon.url, trust_env=False) as http:
+        play_session(client)
+        client.send("/sideman/takes", "i", 1)
+        client.send("/sideman/bars", "i", 8)
+        client.send("/sideman/generate", "s", "live")
+        assert [message.address for message in client.hear_until("/sideman/accepted", within_s=30)]
+        with http.stream("GET", "/api/requests/live/live", timeout=120) as response:
+            assert int(response.headers["content-length"]) == 44 + 8 * 48000 * 6
+            heard = response.read()
+        *_, told = client.hear_until("/sideman/clip", within_s=120)
+        list(client.hear_until(*ENDS, within_s=120))
+    clip, _ = soundfile.read(str(told.arguments[3]), dtype="float32")
+    live, rate = soundfile.read(io.BytesIO(heard), dtype="float32")
+    assert (rate, live.shape) == (48000, clip.shape)
+    np.testing.assert_array_equal(live[-24000:], clip[-24000:], "the end is the finished clip's")
+    early = np.flatnonzero((live != clip).any(axis=1))
+    assert len(early) > 48000, "what came before is as the model made it, before mastering"
+    at = slice(4800, 19200)
+    assert np.corrcoef(live[at, 0], clip[at, 0])[0, 1] > 0.99, "and it is the same music"
 
 
 def test_a_drum_track_of_the_session_is_heard_from_an_allowed_folder_alone(

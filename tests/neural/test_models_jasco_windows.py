@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from small_checkpoints import converted_small
 
 from models.errors import Cancelled, ModelError
-from models.generator import JascoControls, PlannedWindow, TimedHit, TimedPitch, Waveform
+from models.generator import HeardWindow, JascoControls, PlannedWindow, TimedHit, TimedPitch, Waveform
 from models.jasco import Controls, Guidance, noise_of, noises_of
 from models.jasco_engine import JascoEngine, track_told
 from models.jasco_windows import (
+    JOIN_FADE_S,
     Frames,
     heard_frames,
     joined,
@@ -402,3 +403,22 @@ def test_what_is_heard_ends_where_the_window_takes_over() -> None:
     assert heard_frames(WINDOWS[0], WINDOWS[1], 50.0) == slice(25, 45)
     between = replace(WINDOWS[1], from_s=0.715)
     assert heard_frames(WINDOWS[0], between, 50.0) == slice(25, 45), "a frame that the bar line parts is made anew"
+
+
+# Heard while it is made
+
+
+def test_windows_are_heard_before_the_take_is_finished_and_are_what_it_plays(engine: JascoEngine) -> None:
+    heard: list[HeardWindow] = []
+    engine.listen(heard.append)
+    takes = iter(made(engine, CONTROLS, replace(CONTROLS, seed=2)))
+    engine.listen(None)
+    waveform = next(takes)
+    mine = [window for window in heard if window.seed == CONTROLS.seed]
+    assert [window.from_s for window in mine] == [0.0, 0.7], "the last one comes with the take"
+    assert len(heard) == 4
+    for window, following in zip(mine, (0.7, 1.2), strict=True):
+        start, end = round(window.from_s * 32000), round(following * 32000)
+        assert window.samples.shape == (end - start, 1)
+        settled = slice(start, end - round(JOIN_FADE_S * 32000))
+        np.testing.assert_allclose(waveform.samples[settled], window.samples[: settled.stop - start], atol=1e-5)

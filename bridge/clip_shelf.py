@@ -1,0 +1,133 @@
+"""The clips that can be asked for over HTTP, by their receipts. Methods read files, and belong on worker threads."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final, Protocol
+
+from bridge.clips import AUDIO_SUFFIX, PREFIX, RECEIPT_SUFFIX, Receipt, receipt_from_json
+from bridge.errors import ClipError
+
+CLIP_ID: Final = re.compile(rf"{re.escape(PREFIX)}[A-Za-z0-9._#-]{{1,200}}", re.ASCII)
+MAX_KEPT: Final = 4096
+"""Receipts that are kept in memory."""
+MAX_RECEIPT_BYTES: Final = 8 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShelvedClip:
+    """A clip on disk, and its receipt."""
+
+    id: str
+    path: Path
+    receipt_path: Path
+    receipt: Receipt
+
+    @property
+    def view(self) -> dict[str, Any]:
+        """The clip in a list."""
+        receipt = self.receipt
+        meter = receipt.tempo_map.meter_of(receipt.tempo_map.bar_at(receipt.start).bar)
+        return {
+            "id": self.id,
+            "request_id": receipt.request_id,
+            "take": receipt.take,
+            "file": self.path.name,
+            "bars": receipt.bars,
+            "seconds": receipt.seconds,
+            "frames": receipt.frames,
+            "sample_rate_hz": receipt.sample_rate_hz,
+            "tempo": receipt.bpm,
+            "meter": str(meter),
+            "key": receipt.key.label if receipt.key else None,
+            "start": receipt.start,
+            "engine": receipt.engine,
+            "prompt": receipt.prompt,
+            "seed": receipt.seed,
+            "kept": receipt.kept,
+            "total_score": receipt.total_score,
+            "sha256": receipt.sha256,
+            "created_at": receipt.created_at,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some clips of all, the newest first."""
+
+    clips: tuple[ShelvedClip, ...]
+    total: int
+
+
+class Shelf(Protocol):
+    """Where clips are found."""
+
+    def page(self, limit: int, offset: int) -> Page:
+        """The newest clips after the first ``offset``."""
+        ...
+
+    def get(self, clip_id: str) -> ShelvedClip | None:
+        """One clip; None where there is none of that id."""
+        ...
+
+
+class FolderShelf:
+    """The clips of a folder. A file without a receipt that can be read is no clip."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._kept: OrderedDict[tuple[str, int, int], Receipt] = OrderedDict()
+        self._lock = Lock()
+
+    def page(self, limit: int, offset: int) -> Page:
+        """The newest clips after the first ``offset``, by the time at which they were written."""
+        found = sorted(self._files(), reverse=True)
+        shelved = (self.get(name) for _, name in found[offset : offset + limit])
+        return Page(clips=tuple(clip for clip in shelved if clip), total=len(found))
+
+    def get(self, clip_id: str) -> ShelvedClip | None:
+        """One clip. An id is a name, never a path: nothing outside the folder is reached, by no link either."""
+        if not CLIP_ID.fullmatch(clip_id):
+            return None
+        path = self._folder / f"{clip_id}{AUDIO_SUFFIX}"
+        receipt_path = path.with_name(f"{clip_id}{RECEIPT_SUFFIX}")
+        if path.is_symlink() or receipt_path.is_symlink() or not path.is_file():
+            return None
+        receipt = self._receipt(receipt_path)
+        if receipt is None:
+            return None
+        return ShelvedClip(id=clip_id, path=path, receipt_path=receipt_path, receipt=receipt)
+
+    def _files(self) -> list[tuple[int, str]]:
+        """Time and id of every clip."""
+        try:
+            with os.scandir(self._folder) as entries:
+                return [
+                    (entry.stat(follow_symlinks=False).st_mtime_ns, entry.name.removesuffix(AUDIO_SUFFIX))
+                    for entry in entries
+                    if entry.name.startswith(PREFIX) and entry.name.endswith(AUDIO_SUFFIX)
+                ]
+        except OSError:
+            return []
+
+    def _receipt(self, path: Path) -> Receipt | None:
+        try:
+            state = path.stat()
+            key = (path.name, state.st_mtime_ns, state.st_size)
+            with self._lock:
+                if key in self._kept:
+                    return self._kept[key]
+            receipt = receipt_from_json(path.read_bytes()) if state.st_size <= MAX_RECEIPT_BYTES else None
+        except (OSError, ClipError):
+            return None
+        if receipt is not None:
+            with self._lock:
+                self._kept[key] = receipt
+                while len(self._kept) > MAX_KEPT:
+                    self._kept.popitem(last=False)
+        return receipt
