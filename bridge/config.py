@@ -20,6 +20,7 @@ from bridge.http_config import HttpConfig
 from bridge.midi_config import MidiConfig
 from bridge.model_store import default_store, find_model, kind_of
 from bridge.neural_config import DraftConfig, JascoConfig, MagnetConfig, Section
+from bridge.player_config import PlayerConfig
 from bridge.retention import LibraryConfig
 from bridge.user_paths import expanded
 from midi.events import TriggerMode
@@ -123,6 +124,7 @@ class Config(Section):
     midi: MidiConfig = Field(default_factory=MidiConfig)
     trigger: TriggerConfig = TriggerConfig()
     link: LinkConfig = LinkConfig()
+    player: PlayerConfig = PlayerConfig()
 
 
 def default_config_path() -> Path:

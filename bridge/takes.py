@@ -59,12 +59,13 @@ class Takes:
         now: Callable[[], datetime],
         note: Callable[[Path], None],
         note_placed: Callable[[Path, str], None],
+        made: Callable[[Clip], None] = lambda clip: None,
     ) -> None:
         """``broadcast`` tells all that subscribed and the client that asked, ``now`` is the time for receipts.
 
         ``sound_source`` names what an engine's notes are played with, ``sounds_sha256`` its checksum. ``note`` is told
         of clips whose receipts are new or have changed, ``note_placed`` of those that the DAW took, and where.
-        ``live`` lets takes be heard while they are made.
+        ``live`` lets takes be heard while they are made. ``made`` is told each clip that lies on disk.
         """
         self.folder = folder
         self._host = host
@@ -73,6 +74,7 @@ class Takes:
         self._note, self._note_placed = note, note_placed
         self._live = live
         self._now = now
+        self._tell_made = made
         self._made: dict[tuple[str, int], Path] = {}
         self._drafts: dict[tuple[str, int], Path] = {}
         """Those that nothing has replaced yet."""
@@ -103,6 +105,7 @@ class Takes:
             self.notice(job, notice)
         self._broadcast(_clip_reply(clip), job.owner.client)
         self._note(clip.path)
+        self._tell_made(clip)
         if self._host:
             await self._place(self._host, job, clip, draft)
 
