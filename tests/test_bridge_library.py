@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sqlite3
 import threading
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from library_clips import receipt, write
 
 from bridge import library_db
+from bridge.clip_shelf import FolderShelf
 from bridge.clips import OWN_FOLDER, Clip, ClipFolder
 from bridge.errors import ClipError
 from bridge.library import Library, LibraryError, NoSuchClip
@@ -314,6 +316,27 @@ def test_receipts_that_cannot_be_read_are_told_and_the_rest_is_found(folder: Cli
         f"sideman-{name}-t0_120bpm_Am.json" for name in ("newer", "other", "short")
     ]
     assert "update Sideman" in lines[0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tempo": []}, {"meter": []}, {"bpm": math.nan}, {"seconds": math.inf}, {"start": math.nan}, {"start": 1e300},
+        {"seed": 10**30}, {"bars": 10**30}, {"take": -1}, {"total_score": math.nan}, {"drums": [{"at": math.inf}]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_receipt_with_impossible_numbers_is_told_and_costs_no_other_clip(
+    folder: ClipFolder, library: Library, change: dict[str, object]
+) -> None:
+    write(folder, "good")
+    odd = write(folder, "odd")
+    odd.receipt_path.write_text(json.dumps(told(odd) | change), encoding="utf-8")
+    assert found(library) == ["good"]
+    (line,) = library.scan().unreadable
+    assert line.startswith("sideman-odd-t0_120bpm_Am.json: This is not a receipt of a clip: ")
+    page = FolderShelf(folder.path).page(10, 0)
+    assert [clip.view["request_id"] for clip in page.clips] == ["good"]
 
 
 # The database
