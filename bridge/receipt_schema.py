@@ -221,8 +221,8 @@ def receipt_from_json(text: str | bytes) -> Receipt:
 
 def _require_possible(receipt: Receipt) -> None:
     """Raises ``ClipError``, and ``NotationError`` for a map that is none."""
-    numbers = (receipt.take, receipt.seed, receipt.bars, receipt.sample_rate_hz, receipt.frames)
-    if min(receipt.take, receipt.bars, receipt.sample_rate_hz, receipt.frames) < 0 or max(map(abs, numbers)) > MAX_WHOLE:
+    counts = (receipt.take, receipt.bars, receipt.sample_rate_hz, receipt.frames)
+    if min(counts) < 0 or max(*counts, abs(receipt.seed)) > MAX_WHOLE:
         raise ClipError("a whole number in it cannot be.")
     if abs(receipt.start) > MAX_START:
         raise ClipError(f"it cannot begin at beat {receipt.start:g}.")
