@@ -174,16 +174,14 @@ class Library:
 
     def _path(self, clip_id: str) -> Path:
         """The WAV file of a clip, by the folder first: so what is said of it needs no database."""
+        return self.path_named(clip_id) or self.path_of(self.find(clip_id))
+
+    def path_named(self, clip_id: str) -> Path | None:
+        """The WAV file of a clip by its name alone, without the database; None where the folder has none."""
         path = self.folder.path / f"{clip_id}{AUDIO_SUFFIX}"
-        if (
-            "/" not in clip_id
-            and "\0" not in clip_id
-            and path.parent == self.folder.path
-            and path.with_suffix(RECEIPT_SUFFIX).is_file()
-            and path.is_file()
-        ):
-            return path
-        return self.path_of(self.find(clip_id))
+        if "/" in clip_id or "\0" in clip_id or path.parent != self.folder.path:
+            return None
+        return path if path.with_suffix(RECEIPT_SUFFIX).is_file() and path.is_file() else None
 
     def _amended(self, path: Path, changes: Callable[[Receipt], Mapping[str, object]]) -> Entry:
         self.folder.amend_by(path, changes)

@@ -197,7 +197,7 @@ class LibraryDesk:
         return path
 
     def _found(self, name: str, take: int | None) -> Path:
-        return self.library.path_of(self.library.find(name, take))
+        return self.library.path_named(name) or self.library.path_of(self.library.find(name, take))
 
     def _do(self, do: Callable[[], Any], told: Callable[[Any], Reply], client: Client | None) -> None:
         work = _Work(do=do, then=lambda result: self._answer(client, told(result)), client=client, asked=True)
