@@ -91,9 +91,12 @@ class Library:
 
     # Looking
 
-    def search(self, query: Query) -> list[Entry]:
-        """The clips that a query means, in its order, as many as it has room for. Raises ``LibraryError``."""
-        return self._do(lambda db: [entry_of(row) for row in _search(db, query)])
+    def search(self, query: Query, offset: int = 0) -> list[Entry]:
+        """The clips that a query means, in its order, as many as it has room for after the first ``offset``.
+
+        Raises ``LibraryError``.
+        """
+        return self._do(lambda db: [entry_of(row) for row in _search(db, query, offset)])
 
     def count(self, query: Query) -> int:
         """How many clips a query means, whatever its limit. Raises ``LibraryError``."""
@@ -304,11 +307,11 @@ class Library:
                 set_aside(self.path)
 
 
-def _search(db: sqlite3.Connection, query: Query) -> list[Any]:
+def _search(db: sqlite3.Connection, query: Query, offset: int) -> list[Any]:
     condition = condition_of(query, in_order=True)
     if text := text_of(query):
         ids = [row[0] for row in db.execute("SELECT rowid FROM words WHERE words MATCH ? LIMIT ?", (text, FEW + 1))]
         if len(ids) <= FEW:
             condition = condition_of(query, in_order=False, ids=ids)
-    sql = f"SELECT * FROM clips WHERE {condition.sql} ORDER BY {order_of(query)} LIMIT ?"  # noqa: S608
-    return db.execute(sql, (*condition.values, query.limit)).fetchall()
+    sql = f"SELECT * FROM clips WHERE {condition.sql} ORDER BY {order_of(query)} LIMIT ? OFFSET ?"  # noqa: S608
+    return db.execute(sql, (*condition.values, query.limit, offset)).fetchall()
