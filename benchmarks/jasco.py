@@ -20,6 +20,8 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from bridge.engine_client import ENGINE_ENVIRONMENT, engine_command
+
 
 def peak_bytes() -> int:
     """The most memory that this process has held."""
@@ -72,6 +74,25 @@ def measure(folder: Path, device: str, solver: str) -> dict[str, float]:
     }
 
 
+def ready_s(converted: Path, device: str) -> float:
+    """Seconds from the start of an engine's process to the moment when it is loaded and warm."""
+    command = engine_command("jasco", models={"jasco": converted}, device=device)
+    began = time.perf_counter()
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENGINE_ENVIRONMENT | os.environ
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            message = json.loads(line)
+            if message["type"] == "failed":
+                raise SystemExit(message["message"])
+            if message["type"] == "ready":
+                break
+        took = time.perf_counter() - began
+        process.kill()
+    return took
+
+
 def main() -> None:
     """Measure in another process, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -96,6 +117,7 @@ def main() -> None:
         "memory at its peak while loading", f"{facts['load_peak'] / 1e9:.2f} GB, {ratio:.2f} of the float32 size"
     )
     table.add_row(f"ten seconds, solver {options.solver}", f"{facts['sample_s']:.2f} s")
+    table.add_row("engine process, from start to ready", f"{ready_s(converted, options.device):.2f} s")
     table.add_row("codec", f"{facts['decode_s']:.2f} s")
     table.add_row("memory of the process at its peak", f"{facts['peak'] / 1e9:.2f} GB")
     if facts["gpu_peak"]:

@@ -25,10 +25,9 @@ import torch
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
-from torch.nn.functional import gelu, linear, scaled_dot_product_attention
 
-from models.layers import Attention, sinusoidal_positions
 from models.magnet import MagnetConfig, TokenModel
+from models.plain_magnet import PlainTokens
 from models.presets import DECODINGS
 
 TEXT_LENGTH = 12
@@ -57,30 +56,9 @@ def ours(model: TokenModel, stage: int, text: Tensor, frames: int) -> Callable[[
 
 def plain(model: TokenModel, stage: int, text: Tensor, frames: int) -> Callable[[Tensor], Tensor]:
     """A step by the description."""
-    place = torch.arange(frames, device=text.device)
-    mask = None if stage == 0 else (place[:, None] - place).abs() <= 5
-    positions = sinusoidal_positions(frames, model.config.dim, device=text.device).to(text.dtype)
-
-    def step(codes: Tensor) -> Tensor:
-        x = positions + sum(embed(codes[:, book]) for book, embed in enumerate(model.embed))
-        for layer in model.layers:
-            normal = layer.norm1(x)
-            x = x + attention(layer.self_attn, normal, normal, mask)
-            x = x + attention(layer.cross_attn, layer.norm_cross(x), text, None)
-            x = x + layer.linear2(gelu(layer.linear1(layer.norm2(x))))
-        return torch.stack([head(model.out_norm(x)) for head in model.out], dim=1)[:, stage]
-
-    return step
-
-
-def attention(weights: Attention, x: Tensor, source: Tensor, mask: Tensor | None) -> Tensor:
-    """Attention with a dense mask."""
-    query, key, value = (
-        linear(given, matrix).unflatten(-1, (weights.heads, -1)).transpose(1, 2)
-        for given, matrix in zip((x, source, source), weights.in_proj_weight.chunk(3), strict=True)
-    )
-    heard = scaled_dot_product_attention(query, key, value, attn_mask=mask)
-    return weights.out_proj(heard.transpose(1, 2).flatten(2))
+    plainly = PlainTokens(model)
+    heard, band = plainly.hear(text[:1]), plainly.band(stage, frames)
+    return lambda codes: plainly.out[stage](plainly(codes, heard, band))
 
 
 VERSIONS = {"ours": ours, "plain": plain}

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.core import TyperCommand
 
+from bridge.cli_bench import bench
 from bridge.cli_evaluate import evaluate
 from bridge.cli_library import library_app, replay
 from bridge.cli_models import models_app
@@ -35,6 +37,7 @@ app = typer.Typer(
 app.add_typer(models_app, name="models")
 app.add_typer(library_app, name="library")
 app.command()(evaluate)
+app.command()(bench)
 app.command()(replay)
 app.command()(relay)
 
@@ -115,7 +118,18 @@ def _given_audio(continued: Path | None, infill: Path | None, beats: str | None)
     return region
 
 
-@app.command()
+class _Serve(TyperCommand):
+    """``--play`` may stand without the name of a device."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override] # typer hides its base
+        """The arguments, with an empty name where ``--play`` has none."""
+        named: list[str] = []
+        for one, following in zip(args, [*args[1:], "-"], strict=True):
+            named += [one, ""] if one == "--play" and following.startswith("-") else [one]
+        return super().parse_args(ctx, named)
+
+
+@app.command(cls=_Serve)
 def serve(
     osc: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 picks one.")] = None,
     http: Annotated[
@@ -134,6 +148,9 @@ def serve(
         list[str] | None, typer.Option("--midi-in", metavar="[ROLE=]NAME", help="MIDI port to listen to; repeatable.")
     ] = None,
     link: Annotated[bool, typer.Option("--link", help="Share tempo, beat and start over Ableton Link.")] = False,
+    play: Annotated[
+        str | None, typer.Option("--play", metavar="[DEVICE]", help="Hear clips in time with the session.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Configuration in TOML.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=SET_HELP)] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log to standard error.")] = False,
@@ -154,6 +171,7 @@ def serve(
         "host": {"name": host},
         "midi": {"inputs": midi_in or None},
         "link": {"enabled": link or None},
+        "player": {"enabled": True if play is not None else None, "device": play or None},
     }
     settings = _configured(config, options, set_, model=model, engine=engine)
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from bridge.drafts import draft_request
 from bridge.engines import JASCO
 from bridge.jasco_labels import label_of
 from bridge.made_from import made_from
@@ -43,13 +44,17 @@ def receipt_for(
     created_at: datetime,
     score: Score | None = None,
     sounds_sha256: str | None = None,
+    replaces: str | None = None,
 ) -> Receipt:
     """The receipt of one take. ``state`` is the session as it was when the request was made.
 
     ``soundfont`` is what plays notes, None for the bundled one, and ``sounds_sha256`` the checksum of all that does.
+    ``replaces`` is the file of the take's draft, where there is one.
     """
     window = request.window
-    drum_track = _drum_track(request.controls[facts.take])
+    made = draft_request(request) if facts.draft else request
+    controls = made.controls[facts.take]
+    drum_track = _drum_track(controls)
     name, licence = (soundfont.name, "as the user's own file says") if soundfont else DEFAULT_SOUNDFONT
     plays_soundfont = request.model is None or (bool(chart.drums) and request.engine == JASCO and drum_track is None)
     return Receipt(
@@ -61,8 +66,10 @@ def receipt_for(
         request_id=request.id,
         take=facts.take,
         seed=facts.seed,
+        draft=facts.draft,
+        replaces=replaces,
         prompt=request.prompt,
-        caption=_caption(request.controls[facts.take]),
+        caption=_caption(controls),
         target=request.target,
         bpm=window.bpm,
         tempo=state.tempo_map.tempos,
@@ -71,14 +78,14 @@ def receipt_for(
         start=window.start,
         bars=window.bars,
         chords_asked=tuple(ChordAsked(start=span.start, label=_as_asked(span)) for span in chart.chords),
-        chords_used=tuple(_chords_used(request.controls[facts.take], state.tempo_map)),
+        chords_used=tuple(_chords_used(controls, state.tempo_map)),
         chords_substituted=tuple(_substituted(chart)) if request.engine == JASCO else (),
         drums=chart.drums,
         drum_track=drum_track,
         melody=chart.melody,
-        engine_settings=_engine_settings(request.controls[facts.take]),
-        given_audio=_given_audio(request.controls[facts.take]),
-        windows=tuple(_windows(request.controls[facts.take], facts, window)),
+        engine_settings=_engine_settings(controls),
+        given_audio=_given_audio(controls),
+        windows=tuple(_windows(controls, facts, window)),
         tempo_fit=facts.tempo_fit,
         score=score,
         total_score=score.total if score else None,
@@ -96,7 +103,7 @@ def receipt_for(
         seconds_spent=facts.seconds_spent,
         created_at=created_at.isoformat(timespec="seconds"),
         notices=(*notices, *take_notices(facts)),
-        made_from=made_from(request, facts.take, sounds_sha256=sounds_sha256 if plays_soundfont else None),
+        made_from=made_from(made, facts.take, sounds_sha256=sounds_sha256 if plays_soundfont else None),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from bridge.asked import asked_of
 from bridge.captions import caption, known_of, said_otherwise
+from bridge.drafts import drafts_of
 from bridge.engines import JASCO, MAGNET
 from bridge.errors import ClipTooLong, NothingToPlay, RequestError
 from bridge.jasco_plan import JascoSettings, jasco_controls
@@ -65,12 +66,15 @@ def plan(
     audio: AudioFormat,
     model: JascoSettings | MagnetSettings | None = None,
     score: bool = True,
+    draft_first: bool = False,
 ) -> Plan:
     """Plan the clip that ``state`` asks for; ``model`` is needed where the session's engine is a neural one.
 
-    Each take is measured against its chart with ``score``, and where the best of several is wanted. Take ``i`` gets the
-    seed ``seed + i``, modulo ``SEEDS``. Raises ``NothingToPlay`` for an empty session, ``ClipTooLong`` for a clip over
-    ``MAX_CLIP`` or what a model can make, and ``PatternError`` for drum patterns that no longer fit the meter.
+    With ``draft_first`` a model makes each take as a draft before, unless it is asked for no better, or the best of
+    several is wanted. Each take is measured against its chart with ``score``, and where the best of several is wanted.
+    Take ``i`` gets the seed ``seed + i``, modulo ``SEEDS``. Raises ``NothingToPlay`` for an empty session,
+    ``ClipTooLong`` for a clip over ``MAX_CLIP`` or what a model can make, and ``PatternError`` for drum patterns that
+    no longer fit the meter.
     """
     window = plan_window(state, audio)
     chart, charted = _chart(state, window)
@@ -83,6 +87,7 @@ def plan(
         revision=state.revision,
         engine=state.engine,
         controls=controls,
+        drafts=drafts_of(controls) if draft_first and not best else (),
         prompt=state.prompt,
         model=model.model if model else None,
         weights_licence=model.licence if model else None,

@@ -19,11 +19,13 @@ from bridge.host_config import HostConfig
 from bridge.http_config import HttpConfig
 from bridge.midi_config import MidiConfig
 from bridge.model_store import default_store, find_model, kind_of
-from bridge.neural_config import JascoConfig, MagnetConfig, Section
+from bridge.neural_config import DraftConfig, JascoConfig, MagnetConfig, Section
+from bridge.player_config import PlayerConfig
 from bridge.retention import LibraryConfig
 from bridge.user_paths import expanded
 from midi.events import TriggerMode
 from models.card import read_card
+from models.presets import GraphsName, PrecisionName
 
 DEFAULT_PORT: Final = 9130
 COMMAND_LINE: Final = "the command line"
@@ -73,7 +75,7 @@ class ClipsConfig(Section):
         )
 
 
-class EngineConfig(Section):
+class EngineConfig(DraftConfig):
     """The engine that a session begins with, and its process."""
 
     name: Annotated[str, AfterValidator(_engine_name)] = "sketch"
@@ -82,6 +84,10 @@ class EngineConfig(Section):
     """Where converted models lie."""
     device: Annotated[str, AfterValidator(_device)] = "auto"
     """``auto``, ``cpu``, ``mps``, ``cuda``, or a GPU by number such as ``cuda:1``."""
+    dtype: PrecisionName = "auto"
+    """What a model computes in; ``auto`` is what a measurement on this machine says."""
+    graphs: GraphsName = "auto"
+    """``auto`` captures the work on a GPU and replays it; ``off`` is for looking for mistakes."""
     stall_s: Annotated[float, Field(gt=0, le=3600)] = 600.0
     """An engine that says nothing for this long while it works is stopped and started again."""
     queue: Annotated[int, Field(ge=1, le=256)] = 16
@@ -118,6 +124,7 @@ class Config(Section):
     midi: MidiConfig = Field(default_factory=MidiConfig)
     trigger: TriggerConfig = TriggerConfig()
     link: LinkConfig = LinkConfig()
+    player: PlayerConfig = PlayerConfig()
 
 
 def default_config_path() -> Path:

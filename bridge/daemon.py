@@ -44,7 +44,8 @@ from bridge.live_takes import LiveTakes
 from bridge.machine import Machine
 from bridge.mailbox import HOST as MAILBOX
 from bridge.mailbox import Mailbox
-from bridge.model_store import codec_folder
+from bridge.model_store import codec_folder, speed_memory
+from bridge.neural_config import drafts_first
 from bridge.osc_commands import (
     ChartCommand,
     ChordMarkers,
@@ -55,10 +56,14 @@ from bridge.osc_commands import (
     LibraryCommand,
     PlaceDone,
     PlaceFailed,
+    PlayerDo,
+    PlayerLevel,
+    PlayerTake,
     Release,
 )
 from bridge.osc_server import Client, OscServer
 from bridge.played_charts import charted
+from bridge.player import Player
 from bridge.session import Cancel, Effect, Generate, SessionState, reduce
 from bridge.shared_audio import sweep_leftovers
 from bridge.state_view import Json, shortened, state_view
@@ -135,6 +140,9 @@ class Daemon:
             models=model_folders(config),
             codecs=codec_folder(config.engine.models),
             device=engine.device,
+            dtype=engine.dtype,
+            graphs=engine.graphs,
+            memory=speed_memory(),
         )
         allowed = frozenset(config.osc.allow_hosts)
         token = required_token(config.http, osc_host=config.osc.host, osc_allows_hosts=bool(allowed))
@@ -157,7 +165,7 @@ class Daemon:
             started=self._started,
         )
         self.server.add_listener(WEB, self.http.hub)
-        self.engine = EngineClient(command, stall_s=engine.stall_s)
+        self.engine = EngineClient(command, stall_s=engine.stall_s, on_warming=self._warming)
         self.host: Host | None = require_host(config.host.name).make(with_folder(config.host, self.folder.path))
         self.library = LibraryDesk(
             library,
@@ -179,8 +187,17 @@ class Daemon:
             sound_source=lambda name: sound_source(name, config),
             sounds_sha256=lambda name: sounds_sha256(name, config),
             now=now,
+            made=lambda clip: self.player.made(clip.request_id, clip.take, clip.path),
             note=self.library.note,
             note_placed=self.library.note_placed,
+        )
+        self.player = Player(
+            config.player,
+            monotonic=monotonic,
+            session=lambda: self.state,
+            find=self._found,
+            tell=self.server.broadcast,
+            again=lambda: self._act("generate"),
         )
         self.queue: jobs.JobQueue[Order] = jobs.JobQueue(
             self.engine, self._notify, self.takes.deliver, limit=config.engine.queue
@@ -240,6 +257,8 @@ class Daemon:
             self.library.start()
             stack.callback(self.desk.close)
             stack.push_async_callback(self.engine.close)
+            stack.push_async_callback(self.player.close)
+            await self.player.start()
             await self.server.start(self._config.osc.host, self._config.osc.port)
             stack.push_async_callback(self.server.close)
             if self.mailbox:
@@ -289,6 +308,8 @@ class Daemon:
                 self._take_chart(command, client)
             case DawHere() | DawLeaves() | PlaceDone() | PlaceFailed():
                 self.desk.handle(command, client)
+            case PlayerDo() | PlayerTake() | PlayerLevel():
+                self.player.handle(command, client)
             case _:
                 if isinstance(command, TIME_EVENTS):
                     self._require_osc_leads(command)
@@ -338,6 +359,9 @@ class Daemon:
                 | DawLeaves()
                 | PlaceDone()
                 | PlaceFailed()
+                | PlayerDo()
+                | PlayerTake()
+                | PlayerLevel()
             ):
                 raise AssertionError("these change nothing of the session")
             case _:
@@ -345,6 +369,12 @@ class Daemon:
 
     def _made(self, request_id: str | None, take: int) -> Path | None:
         return self.takes.path_of(request_id, take)
+
+    def _found(self, request_id: str, take: int) -> Path:
+        """Where a take of this run or an earlier one lies. Raises ``SidemanError``; for worker threads."""
+        path = self.takes.path_of(request_id, take)
+        library = self.library.library
+        return path or library.path_of(library.find(request_id, take))
 
     def _join_link(self, state: SessionState) -> LinkPeer:
         return AbletonLink(state.tempo_map.bpm_at(state.start), quantum=self._config.link.quantum)
@@ -409,6 +439,7 @@ class Daemon:
         """Change the session by what is so at a monotonic time, now unless it is given."""
         self.state, effects = reduce(self.state, event, Seconds(self._monotonic()) if at is None else at)
         self.triggers.changed()
+        self.player.changed()
         self.http.hub.session_changed()
         for effect in effects:
             self._carry_out(effect, client)
@@ -442,6 +473,7 @@ class Daemon:
             audio=self._config.clips.audio,
             model=model_settings(state.engine, self._config, state.settings),
             score=self._config.clips.score,
+            draft_first=drafts_first(self._config.engine, state.settings),
         )
         order = Order(client=client, state=state, chart=planned.chart, notices=planned.notices)
         self.queue.submit(planned.request, order)
@@ -472,6 +504,7 @@ class Daemon:
             "waiting": [job.request.id for job in self.queue.waiting],
         }
         view["midi"] = self.live.view() if self.live else None
+        view["player"] = self.player.view()
         view["clips_folder"] = str(self.folder.path)
         view["version"] = self._version
         view["started"] = self._started
@@ -486,6 +519,11 @@ class Daemon:
         return text
 
     # Out
+
+    def _warming(self, share: float, what: str) -> None:
+        """An engine that gets ready tells so as a request does, with no id."""
+        log.info("engine: %s, %d %%", what, round(100 * share))
+        self.server.broadcast(osc.ProgressReply(id="", share=share), None)
 
     def _tell_late(self, request_id: str, take: int, at_s: float) -> None:
         text = f"Take {take} is listened to faster than it is made: it is there up to {at_s:.2f} s, and pauses there."

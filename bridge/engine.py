@@ -12,12 +12,13 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Generic, TypeVar
 
 from bridge.engine_client import EngineRunner, TakeAudio, TakePart
 from bridge.errors import Cancelled, QueueFull, RequestError, SidemanError
 from bridge.requests import GenerationRequest, TakeScored
+from bridge.shared_runs import MOST_TAKES, as_own, joined, may_share, owner_of
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +107,8 @@ class JobQueue(Generic[OwnerT]):
     deliver: Deliver[OwnerT]
     limit: int = 16
     running: Job[OwnerT] | None = field(default=None, init=False)
+    sharing: tuple[Job[OwnerT], ...] = field(default=(), init=False)
+    """Jobs that are made in one batch with the one that runs."""
     waiting: deque[Job[OwnerT]] = field(default_factory=deque, init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _task: asyncio.Task[None] | None = field(default=None, init=False)
@@ -155,15 +158,31 @@ class JobQueue(Generic[OwnerT]):
                 "No request is waiting or running." if request_id is None else f"No request {request_id} is under way."
             )
         for job in chosen:
-            if job is self.running:
+            if job in self._under_way():
                 job.stopping = True
-                self.runner.stop(job.request.id)
+                if self.running and all(one.stopping for one in self._under_way()):
+                    self.runner.stop(self.running.request.id)
             else:
                 self.waiting.remove(job)
                 self.notify(job, WasCancelled())
 
     def _jobs(self) -> list[Job[OwnerT]]:
-        return [*([self.running] if self.running else []), *self.waiting]
+        return [*self._under_way(), *self.waiting]
+
+    def _under_way(self) -> list[Job[OwnerT]]:
+        return [*([self.running] if self.running else []), *self.sharing]
+
+    def _take_along(self, job: Job[OwnerT]) -> tuple[Job[OwnerT], ...]:
+        """Waiting jobs that the engine makes in one batch with ``job``; they wait no more."""
+        along: list[Job[OwnerT]] = []
+        takes = len(job.request.controls)
+        for other in tuple(self.waiting) if self.runner.batches else ():
+            takes += len(other.request.controls)
+            if takes > MOST_TAKES or not may_share(job.request, other.request):
+                break
+            self.waiting.remove(other)
+            along.append(other)
+        return tuple(along)
 
     async def _work(self) -> None:
         while True:
@@ -171,36 +190,68 @@ class JobQueue(Generic[OwnerT]):
                 self._wake.clear()
                 await self._wake.wait()
             job = self.running = self.waiting.popleft()
-            outcome: JobEvent = WasCancelled()
-            beat = asyncio.create_task(self._beat(job), name="progress")
+            self.sharing = self._take_along(job)
+            jobs = self._under_way()
+            failure: JobEvent | None = WasCancelled()
+            beat = asyncio.create_task(self._beat(jobs), name="progress")
             try:
-                outcome = await self._run(job)
+                failure = await self._run(jobs)
             finally:
                 beat.cancel()
-                self.running = None
-                self.notify(job, outcome)
+                self.running, self.sharing = None, ()
+                for one in jobs:
+                    self._end(one, failure)
 
-    async def _beat(self, job: Job[OwnerT]) -> None:
+    async def _beat(self, jobs: list[Job[OwnerT]]) -> None:
         """Tell the progress at the start and four times a second, whatever the engine says."""
         while True:
-            self.notify(job, Progress(share=job.share))
+            for job in jobs:
+                self.notify(job, Progress(share=job.share))
             await asyncio.sleep(HEARTBEAT_S)
 
-    async def _run(self, job: Job[OwnerT]) -> JobEvent:
+    def _end(self, job: Job[OwnerT], failure: JobEvent | None) -> None:
+        if job.stopping:
+            self.notify(job, WasCancelled())
+        elif failure:
+            self.notify(job, failure)
+        else:
+            self.notify(job, Progress(share=1.0))
+            self.notify(job, Done(clips=job.clips))
+
+    async def _run(self, jobs: list[Job[OwnerT]]) -> JobEvent | None:
+        """Make the takes of some jobs in one batch; how it failed, and None where it did not."""
+        requests = [job.request for job in jobs]
+
+        def progress(share: float) -> None:
+            for job in jobs:
+                job.progress(share)
+
         try:
-            async with contextlib.aclosing(self.runner.run(job.request, job.progress)) as takes:
+            async with contextlib.aclosing(self.runner.run(joined(requests), progress)) as takes:
                 async for take in takes:
-                    if not job.stopping:
-                        await self.deliver(job, take)
-                        job.clips += isinstance(take, TakeAudio)
+                    await self._hand_over(jobs, requests, take)
         except Cancelled:
             return WasCancelled()
         except SidemanError as error:
-            return WasCancelled() if job.stopping else JobFailed(error=error)
+            return JobFailed(error=error)
         except Exception:
-            log.exception("The request %s failed", job.request.id)
+            log.exception("The request %s failed", requests[0].id)
             return JobFailed(error=SidemanError("An unexpected error ended the request; the log has the details."))
+        return None
+
+    async def _hand_over(
+        self, jobs: list[Job[OwnerT]], requests: list[GenerationRequest], take: TakeAudio | TakeScored | TakePart
+    ) -> None:
+        """Deliver a take to the job that it is of, unless that one was cancelled."""
+        number = take.facts.take if isinstance(take, TakeAudio) else take.take
+        place, own = owner_of(requests, number) if len(jobs) > 1 else (0, number)
+        job = jobs[place]
         if job.stopping:
-            return WasCancelled()
-        self.notify(job, Progress(share=1.0))
-        return Done(clips=job.clips)
+            return
+        if isinstance(take, TakeScored):
+            await self.deliver(job, as_own(take, job.request, own))
+        elif isinstance(take, TakePart):
+            await self.deliver(job, replace(take, take=own))
+        else:
+            await self.deliver(job, replace(take, facts=as_own(take.facts, job.request, own)))
+            job.clips += not take.facts.draft

@@ -35,6 +35,7 @@ from bridge.requests import (
     TakeHeard,
     TakeMade,
     TakeScored,
+    Warming,
     line_of,
 )
 from bridge.shared_audio import part_path, read_shared, shared_folder
@@ -49,10 +50,17 @@ STOP_GRACE_S: Final = 5.0
 LONGEST_GRACE_S: Final = 120.0
 EXIT_GRACE_S: Final = 2.0
 START_LIMIT_S: Final = 120.0
-_ALLOCATION: Final = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
-"""Has glibc keep the blocks that a clip's audio needs for the next clip, which takes a sixth off its time.
+ENGINE_ENVIRONMENT: Final = {
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+"""What an engine's process finds in its environment, unless something else is there.
 
-Without it every array comes in fresh pages and goes back at once. Other C libraries pay no attention.
+Threads of torch that wait for each other sleep rather than spin: beside a DAW that takes its share of the cores,
+spinning costs a multiple of the work. And glibc keeps the blocks that a clip's audio needs for the next clip, which
+takes a sixth off its time: without it every array comes in fresh pages and goes back at once. Other C libraries pay no
+attention.
 """
 
 
@@ -138,6 +146,11 @@ class _Child:
 class EngineRunner(Protocol):
     """What the job queue needs of an engine."""
 
+    @property
+    def batches(self) -> bool:
+        """Whether it makes several takes at once in less time than one after the other."""
+        ...
+
     def run(
         self, request: GenerationRequest, on_progress: Callable[[float], None]
     ) -> AsyncGenerator[TakeAudio | TakeScored | TakePart, None]:
@@ -152,8 +165,16 @@ class EngineRunner(Protocol):
 class EngineClient:
     """Starts and supervises one engine process. Used on one event loop."""
 
-    def __init__(self, command: Sequence[str], *, stall_s: float) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        stall_s: float,
+        on_warming: Callable[[float, str], None] = lambda share, what: None,
+    ) -> None:
+        """``on_warming`` is told the share of a start that is done, and what is being done."""
         self._command = tuple(command)
+        self._on_warming = on_warming
         self._stall_s = stall_s
         self._child: _Child | None = None
         self._starting: asyncio.Task[None] | None = None
@@ -163,11 +184,17 @@ class EngineClient:
         self._stop_asked = asyncio.Event()
         self._killer: asyncio.TimerHandle | None = None
         self._closed = False
+        self._batches = False
 
     @property
     def pid(self) -> int | None:
         """Process id of the engine while it lives."""
         return self._child.process.pid if self._child and self._child.alive else None
+
+    @property
+    def batches(self) -> bool:
+        """Whether it makes several takes at once in less time than one after the other."""
+        return self._batches
 
     @property
     def is_warm(self) -> bool:
@@ -204,6 +231,9 @@ class EngineClient:
     async def _await_ready(self, child: _Child) -> None:
         try:
             message = await self._receive(child, START_LIMIT_S)
+            while isinstance(message, Warming):
+                self._on_warming(message.share, message.what)
+                message = await self._receive(child, START_LIMIT_S)
         except EngineCrashed as error:
             if child.was_killed:
                 raise
@@ -212,6 +242,7 @@ class EngineClient:
             raise StartError(f"The engine cannot start: {message.message}")
         if not isinstance(message, Ready):
             raise StartError("The engine did not say that it is ready.")
+        self._batches = message.batches
 
     async def run(
         self, request: GenerationRequest, on_progress: Callable[[float], None]
@@ -227,9 +258,10 @@ class EngineClient:
         try:
             with shared_folder() as folder:
                 paths = tuple(folder / f"{take}.f32" for take in range(len(request.controls)))
+                drafts = tuple(folder / f"{take}-draft.f32" for take in range(len(request.drafts)))
                 known = self._child if self._child and self._child.alive else None
                 await self._start_unless_stopped(request.id)
-                first = await self._first_answer(Run(request=request, audio=paths), known)
+                first = await self._first_answer(Run(request=request, audio=paths, drafts=drafts), known)
                 async for made in self._takes(request.id, first, on_progress):
                     if isinstance(made, TakeScored):
                         yield made
@@ -239,7 +271,8 @@ class EngineClient:
                         part = await asyncio.to_thread(read_shared, path, made.frames, CHANNELS)
                         yield TakePart(take=made.take, start=made.start, samples=part)
                         continue
-                    audio = await asyncio.to_thread(read_shared, paths[made.take], request.window.frames, CHANNELS)
+                    path = (drafts if made.draft else paths)[made.take]
+                    audio = await asyncio.to_thread(read_shared, path, request.window.frames, CHANNELS)
                     yield TakeAudio(facts=made, samples=audio)
             ended = True
         except SidemanError:
@@ -296,7 +329,7 @@ class EngineClient:
         """The next thing that the engine says of a request."""
         while self._child:
             message = await self._receive(self._child, self._stall_s)
-            if not isinstance(message, Ready) and message.id == request_id:
+            if not isinstance(message, Ready | Warming) and message.id == request_id:
                 self._pace.heard(asyncio.get_running_loop().time())
                 return message
         raise EngineCrashed("The engine process is gone; the next request starts it again.")
@@ -405,7 +438,7 @@ async def _spawn(command: Sequence[str]) -> _Child:
     pipe = asyncio.subprocess.PIPE
     try:
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=pipe, stdout=pipe, stderr=pipe, limit=LINE_LIMIT, env=_ALLOCATION | os.environ
+            *command, stdin=pipe, stdout=pipe, stderr=pipe, limit=LINE_LIMIT, env=ENGINE_ENVIRONMENT | os.environ
         )
     except OSError as error:
         raise StartError(f"The engine process cannot be started: {error.strerror}.") from None
@@ -432,13 +465,18 @@ def engine_command(
     models: Mapping[str, Path] | None = None,
     codecs: Path | None = None,
     device: str = "auto",
+    dtype: str = "auto",
+    graphs: str = "auto",
+    memory: Path | None = None,
 ) -> tuple[str, ...]:
     """The command line of an engine process; ``-P`` keeps the current folder out of its imports.
 
-    ``models`` are converted models by engine, ``codecs`` the folder with what drum tracks are decoded by.
+    ``models`` are converted models by engine, ``codecs`` the folder with what drum tracks are decoded by, ``memory``
+    the file that what was measured of this machine is noted in.
     """
     command = [sys.executable, "-P", "-m", "bridge.engine_process", "--engine", name, "--device", device]
-    for option, path in (("--soundfont", soundfont), ("--kit", kit), ("--codecs", codecs)):
+    command += ["--dtype", dtype, "--graphs", graphs]
+    for option, path in (("--soundfont", soundfont), ("--kit", kit), ("--codecs", codecs), ("--memory", memory)):
         if path:
             command += [option, str(path)]
     for engine, path in (models or {}).items():

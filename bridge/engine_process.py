@@ -8,6 +8,7 @@ that the daemon made. The process ends when its standard input ends, so it never
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import queue
 import sys
@@ -15,12 +16,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from bridge.drafts import DRAFT_SHARE, draft_request
 from bridge.errors import Cancelled, ModelError, SidemanError
-from bridge.making import Engine, EngineOptions, Made, best_take, facts_of, make_takes, open_engine, score_take
+from bridge.making import Engine, EngineOptions, Getting, Made, best_take, facts_of, make_takes, open_engine, score_take
 from bridge.requests import (
     TO_ENGINE,
     Failed,
@@ -33,11 +35,13 @@ from bridge.requests import (
     Stopped,
     TakeMade,
     TakeScored,
+    Warming,
     line_of,
 )
 from bridge.shared_audio import write_shared
 from bridge.window_sender import WindowSender
 from models.generator import WindowedGenerator
+from models.presets import PRECISIONS, GraphsName
 
 NICENESS: Final = 10
 """An engine gives way to the daemon, and to the DAW beside it, where cores are short."""
@@ -82,14 +86,15 @@ class Inbox:
 class Engines:
     """Engines by name, each opened when it is first asked for, and kept."""
 
-    def __init__(self, options: EngineOptions) -> None:
+    def __init__(self, options: EngineOptions, told: Getting) -> None:
         self._options = options
+        self._told = told
         self._open: dict[str, Engine] = {}
 
     def __getitem__(self, name: str) -> Engine:
         """The engine of that name. Raises ``SidemanError`` when it cannot be opened."""
         if name not in self._open:
-            self._open[name] = open_engine(name, self._options)
+            self._open[name] = open_engine(name, self._options, self._told)
         return self._open[name]
 
 
@@ -110,13 +115,17 @@ class Worker:
         request, windowed = run.request, None
         try:
             engine = self._engine_for(request)
+            told = _throttled(lambda share: self._send(Progressed(id=request.id, share=share)))
+            if request.drafts:
+                self._deliver_drafts(engine, run, lambda share: told(DRAFT_SHARE * share))
+            begins = DRAFT_SHARE if request.drafts else 0.0
             if isinstance(engine, WindowedGenerator) and not request.best:
                 windowed = engine
                 engine.listen(WindowSender(run, self._send).hear)
             takes = make_takes(
                 engine,
                 request,
-                report=_throttled(lambda share: self._send(Progressed(id=request.id, share=share))),
+                report=lambda share: told(begins + (1.0 - begins) * share),
                 cancelled=lambda: self._inbox.is_stopped(request.id),
             )
             if request.best:
@@ -142,6 +151,14 @@ class Worker:
     def _deliver(self, run: Run, facts: TakeMade, made: Made) -> None:
         write_shared(run.audio[facts.take], made.mastered.samples)
         self._send(facts)
+
+    def _deliver_drafts(self, engine: Engine, run: Run, report: Callable[[float], None]) -> None:
+        """Make the draft of each take, and hand it over."""
+        request = draft_request(run.request)
+        stopped = functools.partial(self._inbox.is_stopped, request.id)
+        for take, made in enumerate(make_takes(engine, request, report=report, cancelled=stopped)):
+            write_shared(run.drafts[take], made.mastered.samples)
+            self._send(facts_of(request, take, made).model_copy(update={"draft": True}))
 
     def _deliver_best(self, run: Run, takes: Iterator[Made]) -> None:
         """Make all takes, and hand over the one with the best total alone."""
@@ -192,6 +209,9 @@ def main() -> int:
     parser.add_argument("--codecs", type=Path)
     parser.add_argument("--magnet", type=Path)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--dtype", default="auto", choices=PRECISIONS)
+    parser.add_argument("--graphs", default="auto", choices=get_args(GraphsName))
+    parser.add_argument("--memory", type=Path)
     options = parser.parse_args()
     if hasattr(os, "nice"):
         os.nice(NICENESS)
@@ -212,13 +232,17 @@ def main() -> int:
                 device=options.device,
                 kit=options.kit,
                 codecs=options.codecs,
-            )
+                dtype=options.dtype,
+                graphs=options.graphs,
+                memory=options.memory,
+            ),
+            lambda share, what: send(Warming(share=share, what=what)),
         )
-        engines[options.engine]
+        batches = bool(getattr(engines[options.engine], "batches", False))
     except SidemanError as error:
         send(Failed(id="", code=error.code, message=str(error)))
         return 1
-    send(Ready())
+    send(Ready(batches=batches))
     try:
         Worker(engines, send, inbox).serve()
     except (BrokenPipeError, KeyboardInterrupt):

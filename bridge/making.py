@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bridge.drum_render import DrumRenderer
-from bridge.engines import require_engine
+from bridge.engines import JASCO, MAGNET, SKETCH, require_engine
 from bridge.errors import Cancelled, EngineUnavailable
 from bridge.fit_attempts import made_takes
 from bridge.fit_record import FitRecord
@@ -28,7 +28,13 @@ from midi.keys import Key, tonic_chord
 from midi.time import Beats, Bpm, TempoMap
 from models.drum_audio import read_drums
 from models.generator import CancelCheck, Generator, JascoControls, Progress, Samples, SketchChart
+from models.presets import GraphsName, PrecisionName
 from models.sketch import SketchEngine
+
+if TYPE_CHECKING:
+    from models.jasco_engine import JascoEngine
+    from models.magnet_engine import MagnetEngine
+    from models.speed import Speed
 
 Engine = Generator[Any]
 GENERATING_SHARE: Final = 0.7
@@ -56,6 +62,10 @@ class EngineOptions:
     """What a model hears its drums with, in the place of the soundfont."""
     codecs: Path | None = None
     """The folder with what drum tracks in EnCodec's own format are decoded by."""
+    dtype: PrecisionName = "auto"
+    graphs: GraphsName = "auto"
+    memory: Path | None = None
+    """The file that what was measured of this machine is noted in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -76,23 +86,35 @@ class Made:
     """How it was laid on the beat, where it was to be."""
 
 
-def open_engine(name: str, options: EngineOptions) -> Engine:
-    """The engine of that name, loaded and warm.
+Getting = Callable[[float, str], None]
+"""Told the share of getting a neural engine ready that is done, and what is being done."""
+LOADING_SHARE: Final = 0.7
+"""The share that is over when an engine is loaded, and warms up."""
+
+
+def open_engine(
+    name: str, options: EngineOptions, told: Getting = lambda share, what: None, *, warm: bool = True
+) -> Engine:
+    """The engine of that name, loaded and ``warm``. What runs only once is better off without being warm.
 
     Raises ``EngineUnavailable`` for an engine that cannot run here, ``SoundfontError`` for a soundfont
     that cannot be played, ``ModelError`` for a model that cannot be loaded.
     """
     require_engine(name)
-    return _OPENERS[name](options)
-
-
-def _open_sketch(options: EngineOptions) -> Engine:
-    engine = SketchEngine(options.soundfont)
-    _warm(engine)
+    if name == SKETCH:
+        sketch = SketchEngine(options.soundfont)
+        if warm:
+            _warm(sketch)
+        return sketch
+    told(0.0, "loading")
+    engine = _OPENERS[name](options)
+    if warm:
+        engine.warm(lambda share, what: told(LOADING_SHARE + (1.0 - LOADING_SHARE) * share, what))
+    told(1.0, "ready")
     return engine
 
 
-def _open_jasco(options: EngineOptions) -> Engine:
+def _open_jasco(options: EngineOptions) -> JascoEngine:
     model = _model_of("jasco", options)
     from models.jasco_engine import JascoEngine  # noqa: PLC0415  torch is loaded for engines that need it
 
@@ -103,14 +125,20 @@ def _open_jasco(options: EngineOptions) -> Engine:
             return drums(controls.drums, rate)
         return read_drums(controls.drum_track, rate, separate=controls.separate_drums, codecs=options.codecs)
 
-    return JascoEngine(model, device=options.device, render_drums=render_drums)
+    return JascoEngine(model, device=options.device, render_drums=render_drums, speed=_speed(options))
 
 
-def _open_magnet(options: EngineOptions) -> Engine:
+def _open_magnet(options: EngineOptions) -> MagnetEngine:
     model = _model_of("magnet", options)
     from models.magnet_engine import MagnetEngine  # noqa: PLC0415
 
-    return MagnetEngine(model, device=options.device)
+    return MagnetEngine(model, device=options.device, speed=_speed(options))
+
+
+def _speed(options: EngineOptions) -> Speed:
+    from models.speed import Speed  # noqa: PLC0415
+
+    return Speed(dtype=options.dtype, graphs=options.graphs, memory=options.memory)
 
 
 def _model_of(engine: str, options: EngineOptions) -> Path:
@@ -122,10 +150,9 @@ def _model_of(engine: str, options: EngineOptions) -> Path:
     return options.models[engine]
 
 
-_OPENERS: Final[dict[str, Callable[[EngineOptions], Engine]]] = {
-    "sketch": _open_sketch,
-    "jasco": _open_jasco,
-    "magnet": _open_magnet,
+_OPENERS: Final[dict[str, Callable[[EngineOptions], JascoEngine | MagnetEngine]]] = {
+    JASCO: _open_jasco,
+    MAGNET: _open_magnet,
 }
 
 

@@ -23,6 +23,11 @@ def default_store() -> Path:
     return platformdirs.user_data_path("sideman", appauthor=False) / "models"
 
 
+def speed_memory() -> Path:
+    """The file that what was measured of this machine's speed is noted in."""
+    return platformdirs.user_cache_path("sideman", appauthor=False) / "speed.json"
+
+
 def local_name(name: str) -> str:
     """The folder of a model in the store: its short name, or its repository with dashes for the slash."""
     release = find_release(name)

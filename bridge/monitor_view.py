@@ -16,6 +16,8 @@ from rich.text import Text
 from bridge.monitor_lanes import Song, lanes, song_of
 from midi.time import Beats
 
+GETTING_READY: Final = "engine"
+"""What stands for the id of a request where the engine itself is under way."""
 MAX_LINES: Final = 6
 """Jobs, takes and notices that are shown; the newest of each."""
 LABEL: Final = 13
@@ -72,7 +74,10 @@ def told(monitor: Monitor, address: str, arguments: Sequence[float | str]) -> Mo
         case "due":
             return _with(monitor, first, replace(monitor.jobs.get(first, Job()), bar=int(arguments[1])))
         case "progress":
-            return _with(monitor, first, replace(monitor.jobs.get(first, Job()), share=float(arguments[1])))
+            name, share = first or GETTING_READY, float(arguments[1])
+            if not first and share >= 1.0:
+                return _without(monitor, name)
+            return _with(monitor, name, replace(monitor.jobs.get(name, Job()), share=share))
         case "done" | "cancelled" | "superseded":
             return _without(monitor, first)
         case "error":

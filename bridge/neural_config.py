@@ -117,11 +117,21 @@ class MagnetConfig(Section):
         return replace(DECODINGS[name], **{name: value for name, value in given.items() if value is not None})
 
 
+class DraftConfig(Section):
+    """How soon takes come, of the section ``engine``."""
+
+    draft_first: bool = False
+    """Whether a take comes as a draft first, and is replaced by a better one from the same seed."""
+
+
 Neural = JascoConfig | MagnetConfig
 _SECTIONS: Final[Mapping[str, type[Neural]]] = {"jasco": JascoConfig, "magnet": MagnetConfig}
 
-SETTINGS: Final[Mapping[str, tuple[type[Neural], str]]] = MappingProxyType(
-    {
+DRAFT_FIRST: Final = "engine.draft_first"
+
+SETTINGS: Final[Mapping[str, tuple[type[Section], str]]] = MappingProxyType(
+    {DRAFT_FIRST: (DraftConfig, "draft_first")}
+    | {
         f"{section}.{name}": (model, name)
         for section, model in _SECTIONS.items()
         for name in model.model_fields
@@ -145,6 +155,12 @@ def require_setting(name: str, value: str | None) -> None:
     except ValidationError as error:
         told = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise BadSetting(f"{name} cannot be {value[:64]!r}: {told[:1].lower()}{told[1:]}.") from None
+
+
+def drafts_first(config: DraftConfig, settings: Iterable[tuple[str, str]]) -> bool:
+    """Whether a session's takes come as drafts first."""
+    given = dict(settings).get(DRAFT_FIRST)
+    return config.draft_first if given is None else DraftConfig.model_validate({"draft_first": given}).draft_first
 
 
 def overlaid_jasco(config: JascoConfig, settings: Iterable[tuple[str, str]]) -> JascoConfig:

@@ -18,7 +18,7 @@ from bridge.engine_parts import model_folders, model_settings, sound_source, sou
 from bridge.engines import JASCO, MAGNET
 from bridge.errors import ClipError, NothingToPlay, RequestError
 from bridge.making import Engine, EngineOptions, Made, best_take, facts_of, make_takes, open_engine, score_take
-from bridge.model_store import codec_folder
+from bridge.model_store import codec_folder, speed_memory
 from bridge.notices import Notice
 from bridge.requests import GenerationRequest, TakeMade
 from bridge.score_record import Score
@@ -134,7 +134,11 @@ def render(options: RenderOptions, config: Config, report: Callable[[float], Non
             kit=config.jasco.kit,
             device=settings.device,
             codecs=codec_folder(settings.models),
+            dtype=settings.dtype,
+            graphs="off",  # a capture is for what comes again
+            memory=speed_memory(),
         ),
+        warm=False,
     )
     request, soundfont = planned.request, sound_source(settings.name, config)
     clips: list[Clip] = []

@@ -6,7 +6,7 @@ A command is an event of the session (``midi/events.py``) or one of the values h
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, get_args
+from typing import Final, Literal, get_args
 
 from bridge.osc_arguments import Value
 from bridge.osc_errors import OutOfRange
@@ -202,6 +202,33 @@ LibraryCommand = KeepTake | RejectTake | TagTake | AgainTake | SearchLibrary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlayerDo:
+    """The player as a whole: it is switched ``on`` or ``off``, its clips ``stop``, or all is silent at once."""
+
+    action: Literal["on", "off", "stop", "panic"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayerTake:
+    """A take is to be heard: it is launched in the song, or heard alone."""
+
+    action: Literal["play", "audition"]
+    id: str
+    take: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayerLevel:
+    """The player's level in dB."""
+
+    level_db: float
+
+
+PlayerCommand = PlayerDo | PlayerTake | PlayerLevel
+"""What the player is told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """A button was let go; nothing happens."""
 
@@ -222,6 +249,7 @@ Command = (
     | Release
     | ChartCommand
     | DawCommand
+    | PlayerCommand
 )
 """Everything that the table's addresses become."""
 

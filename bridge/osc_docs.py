@@ -11,7 +11,7 @@ from bridge.config import DEFAULT_PORT
 from bridge.osc_arguments import NUMBER_TAGS, TAG_NAMES, Argument
 from bridge.osc_clients import MAX_SUBSCRIBERS
 from bridge.osc_errors import ERROR_CODES
-from bridge.osc_replies import NOTICE_CODES, REPLIES
+from bridge.osc_replies import NOTICE_CODES, PLAYER_STATES, REPLIES
 from bridge.osc_schema import COMMANDS, CommandRow
 from bridge.osc_wire import MAX_ARGUMENTS, MAX_DATAGRAM_BYTES, MAX_ELEMENTS, MAX_NESTING
 from bridge.time_tags import HORIZON_S, MAX_WAITING
@@ -90,7 +90,7 @@ sent at most {HORIZON_S / 60:.0f} minutes ahead, and {MAX_WAITING} messages may 
 
 def reference() -> str:
     """The page."""
-    parts = [_HEAD, *_commands(), *_replies(), _RULES, *_voices(), *_notices(), *_errors()]
+    parts = [_HEAD, *_commands(), *_replies(), _RULES, *_voices(), *_notices(), *_errors(), *_player_states()]
     return "\n".join(part.strip("\n") + "\n" for part in parts)
 
 
@@ -157,6 +157,12 @@ def _notices() -> Iterator[str]:
     yield "## Notice codes"
     yield "The second argument of `/sideman/notice`. The third says in words what was substituted or assumed."
     yield _table(("code", "meaning"), ((f"`{code}`", sentence) for code, sentence in NOTICE_CODES.items()))
+
+
+def _player_states() -> Iterator[str]:
+    yield "## States of the player"
+    yield "The first argument of `/sideman/player`. The last says it in words."
+    yield _table(("state", "meaning"), ((f"`{state}`", sentence) for state, sentence in PLAYER_STATES.items()))
 
 
 def _forms(forms: Sequence[Sequence[Argument]]) -> str:

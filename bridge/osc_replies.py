@@ -197,10 +197,21 @@ class PlaceRequest:
     again: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayerReply:
+    """Something has happened to the player. ``take`` is -1 and ``bar`` 0 where there is none."""
+
+    state: str
+    id: str = ""
+    take: int = -1
+    bar: int = 0
+    message: str
+
+
 Reply = (
     Pong | Hosting | PlaceRequest | Subscribed | Accepted | DueReply | ProgressReply | ClipReply | PlacedReply
-    | ScoreReply | KeptReply | RejectedReply | TaggedReply | FoundReply | DoneReply | CancelledReply | SupersededReply
-    | NoticeReply | ErrorReply | StateReply
+    | PlayerReply | ScoreReply | KeptReply | RejectedReply | TaggedReply | FoundReply | DoneReply | CancelledReply
+    | SupersededReply | NoticeReply | ErrorReply | StateReply
 )  # fmt: skip
 """Everything that the daemon sends."""
 
@@ -228,6 +239,25 @@ _TEMPO: Final = Real(
 )
 _CODE: Final = Text(name="code", meaning="one word to act on", longest=64)
 _MESSAGE: Final = Text(name="message", meaning="what happened, and what to do", longest=MAX_MESSAGE_CHARACTERS)
+
+PLAYER_STATES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "on": "The player is on.",
+        "off": "The player is off, by `/sideman/player/off` or `/sideman/player/panic`.",
+        "waiting": "A take waits for its bar, or for the song to start.",
+        "launched": "A take is heard from this bar on.",
+        "auditioning": "A take is heard alone.",
+        "ended": "A take is heard no more: another was launched, it was stopped, or it was heard alone to its end.",
+        "stretched": "A take that was made for another tempo has a version at the session's.",
+        "opened": "The audio device plays, for the first time or again.",
+        "lost": "There is no audio device; clips keep their place in the song until there is.",
+        "underruns": "Frames were not ready in time, or the device ran dry. Told every few seconds at the most.",
+    }
+)
+"""Every state of ``/sideman/player``, and what it means."""
+_PLAYER_STATE: Final = Text(
+    name="state", meaning="what has happened", longest=64, taken=", ".join(f"`{state}`" for state in PLAYER_STATES)
+)
 
 _ROWS: Final = (
     ReplyRow(
@@ -265,8 +295,8 @@ _ROWS: Final = (
     ReplyRow(
         address="/sideman/progress",
         type=ProgressReply,
-        arguments=(_ID, Real(name="share", meaning="the part that is done", low=0, high=1)),
-        meaning="Sent at least once a second while a request runs.",
+        arguments=(_ID_OR_EMPTY, Real(name="share", meaning="the part that is done", low=0, high=1)),
+        meaning="Sent at least once a second while a request runs; with an empty id while an engine gets ready.",
     ),
     ReplyRow(
         address="/sideman/clip",
@@ -336,6 +366,20 @@ _ROWS: Final = (
         type=KeptReply,
         arguments=(_ID, _TAKE, Text(name="path", meaning="absolute path of the WAV file", longest=4096)),
         meaning="A take is kept: its receipt says so.",
+    ),
+    ReplyRow(
+        address="/sideman/player",
+        type=PlayerReply,
+        arguments=(
+            Text(
+                name="state", meaning="what has happened", longest=64, taken=", ".join(f"`{s}`" for s in PLAYER_STATES)
+            ),
+            Text(name="id", meaning="the request of the take, or empty", longest=64),
+            Whole(name="take", meaning="the take, or -1", low=-1),
+            Whole(name="bar", meaning="the bar, from 1, or 0", low=0),
+            _MESSAGE,
+        ),
+        meaning="Something has happened to the player. The states are listed below.",
     ),
     ReplyRow(
         address="/sideman/rejected",

@@ -28,6 +28,9 @@ from bridge.osc_commands import (
     KeepTake,
     NextTake,
     Ping,
+    PlayerDo,
+    PlayerLevel,
+    PlayerTake,
     RejectTake,
     SearchLibrary,
     Subscribe,
@@ -48,6 +51,7 @@ from bridge.osc_replies import (
     KeptReply,
     NoticeReply,
     PlacedReply,
+    PlayerReply,
     Pong,
     ProgressReply,
     Reply,
@@ -58,6 +62,7 @@ from bridge.osc_replies import (
     SupersededReply,
 )
 from bridge.played_charts import intervals_of
+from bridge.player_config import MAX_LEVEL_DB, MIN_LEVEL_DB
 from bridge.request_ids import REQUEST_ID, REQUEST_ID_WORDS
 from midi import events as ev
 from midi.chord_syntax import MAX_SYMBOL
@@ -93,6 +98,10 @@ __all__ = [
     "NoticeReply",
     "Ping",
     "PlacedReply",
+    "PlayerDo",
+    "PlayerLevel",
+    "PlayerReply",
+    "PlayerTake",
     "Pong",
     "ProgressReply",
     "RejectTake",
@@ -201,6 +210,10 @@ _AUDIO_PATH: Final = Text(
     meaning="an audio file",
     longest=MAX_PATH_CHARACTERS,
     taken="an absolute path, inside the clips folder or a folder of `clips.audio_folders`",
+)
+_TAKE_FORMS: Final = (
+    (_ID,),
+    (_ID, Whole(name="take", meaning="the take, 0 where not sent", low=0, high=MAX_TAKES - 1)),
 )
 _SETTING_VALUE: Final = Text(
     name="value",
@@ -661,6 +674,52 @@ _ROWS: Final = (
         build=lambda request_id=None: ev.RequestCancel(id=request_id),
         meaning="Cancel one request, or without an id every one.",
         example=("verse-1",),
+    ),
+    CommandRow(
+        address="/sideman/player/on",
+        forms=((),),
+        build=lambda: PlayerDo(action="on"),
+        meaning="The player is on: takes are heard in time with the song. It opens its audio device.",
+    ),
+    CommandRow(
+        address="/sideman/player/off",
+        forms=((),),
+        build=lambda: PlayerDo(action="off"),
+        meaning="The player is off: what is heard is faded out, and nothing is launched. The device stays open.",
+    ),
+    CommandRow(
+        address="/sideman/player/play",
+        forms=_TAKE_FORMS,
+        build=lambda clip_id, take=0: PlayerTake(action="play", id=clip_id, take=take),
+        meaning="This take enters at the next bar, or where the song starts, and repeats until another takes its "
+        "place.",
+        example=("verse-1", 0),
+    ),
+    CommandRow(
+        address="/sideman/player/audition",
+        forms=_TAKE_FORMS,
+        build=lambda clip_id, take=0: PlayerTake(action="audition", id=clip_id, take=take),
+        meaning="This take is heard alone, now, from its start and once, whether the song runs or not.",
+        example=("verse-1", 0),
+    ),
+    CommandRow(
+        address="/sideman/player/stop",
+        forms=((),),
+        build=lambda: PlayerDo(action="stop"),
+        meaning="What is heard is faded out, and what waits is dropped. The player stays on.",
+    ),
+    CommandRow(
+        address="/sideman/player/level",
+        forms=((Real(name="level", meaning="level", unit="dB", low=MIN_LEVEL_DB, high=MAX_LEVEL_DB),),),
+        build=lambda level: PlayerLevel(level_db=level),
+        meaning=f"The player's level; {MIN_LEVEL_DB:g} is silence.",
+        example=(-6.0,),
+    ),
+    CommandRow(
+        address="/sideman/player/panic",
+        forms=((),),
+        build=lambda: PlayerDo(action="panic"),
+        meaning="Silence at once, and the player is off.",
     ),
     CommandRow(
         address="/sideman/daw",

@@ -122,6 +122,10 @@ class Receipt:
     request_id: str
     take: int
     seed: int
+    draft: bool = False
+    """Whether it is a draft: a better take from the same seed is being made, to replace it."""
+    replaces: str | None = None
+    """The file of the draft that this take replaces."""
     prompt: str
     caption: str | None = None
     target: str = ""

@@ -27,7 +27,7 @@ from bridge.engines import SKETCH
 from bridge.errors import ClipError, RequestError, SidemanError
 from bridge.made_from import EngineControls, MadeFrom, digest_of, files_of
 from bridge.making import EngineOptions, Made, engine_versions, facts_of, make_takes, open_engine
-from bridge.model_store import codec_folder, find_model, stored_models
+from bridge.model_store import codec_folder, find_model, speed_memory, stored_models
 from bridge.notices import Notice
 from bridge.osc_schema import MAX_TAKES
 from bridge.receipt_schema import Receipt, receipt_from_json
@@ -249,7 +249,11 @@ def _made(request: GenerationRequest, receipt: Receipt, config: Config, report: 
             kit=config.jasco.kit,
             device=config.engine.device,
             codecs=codec_folder(config.engine.models),
+            dtype=config.engine.dtype,
+            graphs="off",
+            memory=speed_memory(),
         ),
+        warm=False,
     )
     take = 0 if receipt.engine == SKETCH else receipt.take
     takes = make_takes(engine, request, report=report, cancelled=lambda: False)

@@ -56,14 +56,20 @@ class GenerationRequest(_Frozen):
     """What each take is measured against; None for no measuring."""
     best: bool = False
     """Of several takes, the one with the best score alone is wanted."""
+    drafts: tuple[Annotated[SketchChart | JascoControls | MagnetPrompt, Field(discriminator="kind")], ...] = ()
+    """The controls of each take's draft, which is made first; none for no drafts."""
 
 
 class Run(_Frozen):
-    """Begin a request. Take ``i`` goes to ``audio[i]``, float32 [frames, 2] in the machine's byte order."""
+    """Begin a request. Take ``i`` goes to ``audio[i]``, float32 [frames, 2] in the machine's byte order.
+
+    Its draft goes to ``drafts[i]``.
+    """
 
     type: Literal["run"] = "run"
     request: GenerationRequest
     audio: tuple[Path, ...]
+    drafts: tuple[Path, ...] = ()
 
 
 class Stop(_Frozen):
@@ -74,9 +80,18 @@ class Stop(_Frozen):
 
 
 class Ready(_Frozen):
-    """The engine is loaded and warm."""
+    """The engine is loaded and warm. ``batches`` says that it makes several takes at once in less time."""
 
     type: Literal["ready"] = "ready"
+    batches: bool = False
+
+
+class Warming(_Frozen):
+    """The engine gets ready: the share that is done, and what is being done."""
+
+    type: Literal["warming"] = "warming"
+    share: float
+    what: str
 
 
 class Progressed(_Frozen):
@@ -94,6 +109,8 @@ class TakeMade(_Frozen):
     id: str
     take: int
     seed: int
+    draft: bool = False
+    """Whether another take of this number and seed replaces it."""
     loudness_lufs: float
     peak_dbfs: float
     gain_db: float
@@ -155,7 +172,7 @@ class Failed(_Frozen):
 
 
 ToEngine = Annotated[Run | Stop, Field(discriminator="type")]
-Message = Ready | Progressed | TakeHeard | TakeMade | TakeScored | Finished | Stopped | Failed
+Message = Ready | Warming | Progressed | TakeHeard | TakeMade | TakeScored | Finished | Stopped | Failed
 """What an engine process says."""
 FromEngine = Annotated[Message, Field(discriminator="type")]
 

@@ -59,12 +59,13 @@ class Takes:
         now: Callable[[], datetime],
         note: Callable[[Path], None],
         note_placed: Callable[[Path, str], None],
+        made: Callable[[Clip], None] = lambda clip: None,
     ) -> None:
         """``broadcast`` tells all that subscribed and the client that asked, ``now`` is the time for receipts.
 
         ``sound_source`` names what an engine's notes are played with, ``sounds_sha256`` its checksum. ``note`` is told
         of clips whose receipts are new or have changed, ``note_placed`` of those that the DAW took, and where.
-        ``live`` lets takes be heard while they are made.
+        ``live`` lets takes be heard while they are made. ``made`` is told each clip that lies on disk.
         """
         self.folder = folder
         self._host = host
@@ -73,7 +74,10 @@ class Takes:
         self._note, self._note_placed = note, note_placed
         self._live = live
         self._now = now
+        self._tell_made = made
         self._made: dict[tuple[str, int], Path] = {}
+        self._drafts: dict[tuple[str, int], Path] = {}
+        """Those that nothing has replaced yet."""
 
     async def deliver(self, job: Job[Order], take: TakeAudio | TakeScored | TakePart) -> None:
         """Write one take and place it, note its score, or let a part of it be heard.
@@ -86,17 +90,24 @@ class Takes:
         if isinstance(take, TakePart):
             self._live.add(job.request.id, take.take, take.start, take.samples)
             return
-        clip = await asyncio.to_thread(self._write, job, take)
+        draft = None if take.facts.draft else self._drafts.pop((job.request.id, take.facts.take), None)
+        clip = await asyncio.to_thread(self._write, job, take, draft)
         self._made[clip.request_id, clip.take] = clip.path
-        self._live.finish(clip.request_id, clip.take, clip.path)
+        if take.facts.draft:
+            self._drafts[clip.request_id, clip.take] = clip.path
+        else:
+            self._live.finish(clip.request_id, clip.take, clip.path)
         while len(self._made) > MAX_CLIPS_KNOWN:
             del self._made[next(iter(self._made))]
+        while len(self._drafts) > MAX_CLIPS_KNOWN:
+            del self._drafts[next(iter(self._drafts))]
         for notice in take_notices(take.facts):
             self.notice(job, notice)
         self._broadcast(_clip_reply(clip), job.owner.client)
         self._note(clip.path)
+        self._tell_made(clip)
         if self._host:
-            await self._place(self._host, job, clip)
+            await self._place(self._host, job, clip, draft)
 
     def notice(self, job: Job[Order], notice: Notice) -> None:
         """Tell something about a job."""
@@ -146,7 +157,7 @@ class Takes:
             self.notice(job, Notice(code="score", message=str(error)))
         self._broadcast(_score_reply(scored), job.owner.client)
 
-    def _write(self, job: Job[Order], take: TakeAudio) -> Clip:
+    def _write(self, job: Job[Order], take: TakeAudio, draft: Path | None) -> Clip:
         request, state = job.request, job.owner.state
         receipt = receipt_for(
             request,
@@ -157,10 +168,11 @@ class Takes:
             soundfont=self._sound_source(request.engine),
             created_at=self._now(),
             sounds_sha256=self._sounds_sha256(request.engine),
+            replaces=draft.name if draft else None,
         )
         return self.folder.write(take.samples, tags=loop_tags(request.window, state.key), receipt=receipt)
 
-    async def _place(self, host: Host, job: Job[Order], clip: Clip) -> None:
+    async def _place(self, host: Host, job: Job[Order], clip: Clip, draft: Path | None) -> None:
         window = job.request.window
         placement = Placement(
             request_id=clip.request_id,
@@ -175,6 +187,7 @@ class Takes:
             sample_rate_hz=clip.sample_rate_hz,
             frames=clip.frames,
             target=clip.target,
+            replaces=draft,
             prompt=job.request.prompt,
             key=job.owner.state.key,
         )

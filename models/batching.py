@@ -51,11 +51,11 @@ def precision_of(device: str) -> torch.dtype:
     return torch.float32 if torch.device(device).type == "cpu" else torch.float16
 
 
-def computed_on(device: str, notices: Sequence[str]) -> str:
+def computed_on(device: str, precision: str, notices: Sequence[str], *, graphs: bool = False) -> str:
     """A device and a precision in words, such as ``cuda (NVIDIA H200), float16``, for a take with these notices."""
-    precision = torch.float32 if SINGLE_PRECISION in notices else precision_of(device)
+    used = "float32" if SINGLE_PRECISION in notices else precision
     name = f" ({torch.cuda.get_device_name(device)})" if torch.device(device).type == "cuda" else ""
-    return f"{device}{name}, {str(precision).removeprefix('torch.')}"
+    return f"{device}{name}, {used}{', graphs' if graphs and used == precision else ''}"
 
 
 def part_of(report: Progress, start: float, size: float) -> Progress:
@@ -80,7 +80,7 @@ def within_memory(device: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         _release(device)
         raise GeneratorError(
@@ -97,7 +97,7 @@ def by_halves(takes: Sequence[Take], make: Make[Take], report: Progress, device:
     try:
         return make(takes, report)
     except (RuntimeError, MemoryError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
     _release(device)
     half = math.ceil(len(takes) / 2)
@@ -106,7 +106,7 @@ def by_halves(takes: Sequence[Take], make: Make[Take], report: Progress, device:
     return torch.cat([first, second])
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """CUDA has a class for it; the CPU and MPS say it in a ``RuntimeError``."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True

@@ -8,10 +8,12 @@ guidance; solvers, codec and text have files of their own.
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +23,7 @@ from models.errors import ModelError
 from models.layers import NORM_EPS, TransformerLayer, sinusoidal_positions
 from models.presets import Solver
 from models.solvers import Field, Watch, integrate
+from models.streaming_codec import CHUNK_FRAMES, Chunks, decoding
 from models.text import TextEncoder
 from models.vocabulary import NO_CHORD, chord_vocabulary
 from models.xp_config import XpConfig
@@ -31,6 +34,8 @@ NULL_CHORD: Final = 194
 """The chord of guidance without chords: the row after the vocabulary."""
 MELODY_LOWEST_PITCH: Final = 43
 """The MIDI note of the melody's first row, G2; its 53rd is B6."""
+REMEMBERED_DRUMS: Final = 16
+"""Windows of drums whose codes are kept: encoding them costs as much as several evaluations on a CPU."""
 GUIDANCE_FLOOR: Final = 1e-6
 """A guidance term with a smaller weight is left out."""
 
@@ -153,11 +158,13 @@ class TimeEmbedding(nn.Module):
 class Conditions:
     """What the field is given beside latents and time, one row for each member of each guidance term.
 
-    ``temporal`` are [rows, T, dim] by name, of any length T; ``text`` is [rows, L, dim].
+    ``temporal`` are [rows, T, dim] by name, of any length T; ``text`` is [rows, L, dim]. ``told`` says that only so
+    many of the first rows have a text, and that of the others is zero; None says nothing.
     """
 
     temporal: Mapping[str, Tensor]
     text: Tensor
+    told: int | None = None
 
 
 class FlowModel(nn.Module):
@@ -180,7 +187,7 @@ class FlowModel(nn.Module):
     def forward(self, z: Tensor, t: Tensor, conditions: Conditions) -> Tensor:
         """The field at ``z`` [rows, T, flow_dim]. Conditions are cut to T frames, or zeros are added."""
         frames = z.shape[1]
-        parts = [z, *(_to_frames(conditions.temporal[name], frames) for name in self.config.conditions)]
+        parts = [z, *(to_frames(conditions.temporal[name], frames) for name in self.config.conditions)]
         x = self.embed(torch.cat(parts, dim=-1))
         source = conditions.text + self.time(t)
         x = x + sinusoidal_positions(frames, self.config.dim, device=z.device).to(x.dtype)
@@ -201,7 +208,7 @@ class FlowModel(nn.Module):
         return x
 
 
-def _to_frames(condition: Tensor, frames: int) -> Tensor:
+def to_frames(condition: Tensor, frames: int) -> Tensor:
     """Cut to ``frames``, or followed by zeros, which are not the projection of anything."""
     return nn.functional.pad(condition[:, :frames], (0, 0, 0, max(0, frames - condition.shape[1])))
 
@@ -327,6 +334,7 @@ class Conditioner(nn.Module):
         self.text = nn.Linear(text_dim, config.dim)
         if config.melody_dim:
             self.melody = nn.Linear(config.melody_rows, config.melody_dim)
+        self._coarsest: OrderedDict[tuple[bytes, str, str], Tensor] = OrderedDict()
 
     def forward(self, controls: Controls, terms: Sequence[Term], codec: Codec, text: TextEncoder) -> Conditions:
         """The conditions, term by term: the rows of the first term, then those of the second, and so on."""
@@ -337,9 +345,13 @@ class Conditioner(nn.Module):
         }
         if self.config.melody_dim:
             temporal["melody"] = self.melody(self.melody_rows(controls, terms))
-        states, mask = text.encode(self.descriptions(controls, terms))
+        descriptions = self.descriptions(controls, terms)
+        states, mask = text.encode(descriptions)
         described = self.text(states.to(self.text.weight.dtype)) * mask[..., None]
-        return Conditions(temporal={name: _by_row(rows, batch) for name, rows in temporal.items()}, text=described)
+        last_told = max((place for place, one in enumerate(descriptions) if one), default=-1)
+        return Conditions(
+            temporal={name: _by_row(rows, batch) for name, rows in temporal.items()}, text=described, told=last_told + 1
+        )
 
     def descriptions(self, controls: Controls, terms: Sequence[Term]) -> list[str | None]:
         """The description of every row; the null term has none."""
@@ -371,13 +383,23 @@ class Conditioner(nn.Module):
             return None
         if not len(controls.drums):
             raise ModelError("The drum track holds no audio: leave it out, or give it sound.")
-        weight = next(codec.parameters())
         length = self.config.segment_samples
-        drums = controls.drums.to(weight)[:length]
-        both = torch.zeros(2, 1, length, dtype=weight.dtype, device=weight.device)
-        both[0, 0, : len(drums)] = drums
-        codes = codec.quantise(codec.encode(both), codebooks=1)[:, 0]
-        return codes[[1 if self._drops(term, "self_wav", controls) else 0 for term in terms]]
+        drums = nn.functional.pad(controls.drums[:length], (0, max(0, length - len(controls.drums))))
+        heard, silence = (self.coarsest(audio, codec) for audio in (drums, torch.zeros(length)))
+        return torch.stack([silence if self._drops(term, "self_wav", controls) else heard for term in terms])
+
+    def coarsest(self, audio: Tensor, codec: Codec) -> Tensor:
+        """The first codebook's codes [T] of mono audio [N]; those of what was asked for last are remembered."""
+        weight = next(codec.parameters())
+        content = audio.detach().cpu().contiguous()
+        key = hashlib.sha256(content.numpy().tobytes()).digest(), str(content.dtype), str(weight.device)
+        found = self._coarsest.pop(key, None)
+        if found is None:
+            found = codec.quantise(codec.encode(audio.to(weight)[None, None]), codebooks=1)[0, 0]
+        self._coarsest[key] = found
+        while len(self._coarsest) > REMEMBERED_DRUMS:
+            self._coarsest.popitem(last=False)
+        return found
 
     def drum_latents(self, controls: Controls, terms: Sequence[Term], codec: Codec) -> Tensor:
         """Blurred latents [terms, T, C]; zeros without drums, which is not what silence is encoded as."""
@@ -402,6 +424,26 @@ def _by_row(rows: Tensor, batch: int) -> Tensor:
 # The model
 
 
+class Solve(Protocol):
+    """Another way to carry noise [B, T, C] to latents, which gives the same up to rounding.
+
+    Frames that are ``kept`` [B, K, C] must come out about as they are; ``watch`` is told before each evaluation.
+    """
+
+    def __call__(
+        self,
+        conditions: Conditions,
+        terms: Sequence[Term],
+        start: Tensor,
+        *,
+        solver: Solver,
+        kept: Tensor | None,
+        watch: Watch,
+    ) -> Tensor:
+        """The latents."""
+        ...
+
+
 class Jasco(nn.Module):
     """A JASCO checkpoint in memory, with the codec that it brings and a text encoder."""
 
@@ -412,6 +454,8 @@ class Jasco(nn.Module):
         self.conditioner = Conditioner(config, text.dim)
         self.codec = codec
         self.text_encoder = text
+        self.fast: Solve | None = None
+        """What ``sample`` leaves the flow to; None is the plain way, which is written out here."""
 
     def field(self, conditions: Conditions, terms: Sequence[Term]) -> Field:
         """The guided vector field under these conditions; what a half-precision model gives is added up in float32."""
@@ -442,22 +486,43 @@ class Jasco(nn.Module):
         terms = guidance.terms
         conditions = self.conditioner(controls, terms, self.codec, self.text_encoder)
         start = noise.to(device=conditions.text.device, dtype=torch.float32)
+        held = None if kept is None else kept.to(start)
+        latents = (self.fast or self.solve)(conditions, terms, start, solver=solver, kept=held, watch=watch)
+        return latents if held is None else torch.cat([held, latents[:, held.shape[1] :]], dim=1)
+
+    def solve(
+        self,
+        conditions: Conditions,
+        terms: Sequence[Term],
+        start: Tensor,
+        *,
+        solver: Solver,
+        kept: Tensor | None,
+        watch: Watch,
+    ) -> Tensor:
+        """The plain ``Solve``."""
         field = self.field(conditions, terms)
-        if kept is None:
-            return integrate(field, start, solver, watch)
-        held = kept.to(start)
-        latents = integrate(_holding(field, held - start[:, : held.shape[1]]), start, solver, watch)
-        return torch.cat([held, latents[:, held.shape[1] :]], dim=1)
+        if kept is not None:
+            field = holding(field, kept - start[:, : kept.shape[1]])
+        return integrate(field, start, solver, watch)
 
     @torch.inference_mode()
     def decode(self, latents: Tensor) -> Tensor:
         """Audio [B, 1, N] of the flow's latents [B, T, C]."""
+        return self.codec.decode(self._scaled(latents))
+
+    @torch.inference_mode()
+    def decoding(self, latents: Tensor, chunk_frames: int = CHUNK_FRAMES) -> Chunks:
+        """``decode`` in chunks of so many frames."""
+        return decoding(self.codec, self._scaled(latents), chunk_frames)
+
+    def _scaled(self, latents: Tensor) -> Tensor:
+        """Latents [B, C, T] as the codec has them."""
         scaled = latents * self.config.latent_std + self.config.latent_mean
-        weight = next(self.codec.parameters())
-        return self.codec.decode(scaled.transpose(1, 2).to(weight.dtype))
+        return scaled.transpose(1, 2).to(next(self.codec.parameters()).dtype)
 
 
-def _holding(field: Field, velocity: Tensor) -> Field:
+def holding(field: Field, velocity: Tensor) -> Field:
     """A field that has a given velocity [B, K, C] in the first frames."""
 
     def held(z: Tensor, t: Tensor) -> Tensor:

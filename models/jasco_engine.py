@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -20,15 +21,13 @@ from models.batching import (
     SINGLE_PRECISION,
     alike,
     by_halves,
-    choose_device,
-    computed_on,
     finite,
     part_of,
-    precision_of,
     within_memory,
 )
 from models.checkpoints import load_jasco
 from models.errors import Cancelled, ModelError
+from models.fast_jasco import FastFlow
 from models.generator import (
     SAME_TIME_S,
     CancelCheck,
@@ -41,7 +40,7 @@ from models.generator import (
     TimedPitch,
     Waveform,
 )
-from models.jasco import MELODY_LOWEST_PITCH, Controls, Guidance, JascoConfig, chord_frames, noises_of
+from models.jasco import MELODY_LOWEST_PITCH, Controls, Guidance, JascoConfig, chord_frames, noise_of, noises_of
 from models.jasco_windows import (
     SILENT,
     Frames,
@@ -56,7 +55,9 @@ from models.jasco_windows import (
     window_melody,
     windows_of,
 )
-from models.presets import SOLVERS
+from models.presets import SOLVERS, Solver
+from models.speed import Speed, Told, computing_for, release_copied, warmed
+from models.streaming_codec import whole
 from models.vocabulary import UNKNOWN_CHORD, chord_vocabulary
 
 OVERLAP_S: Final = 0.05
@@ -66,6 +67,10 @@ SAME_LENGTH_S: Final = 0.1
 SAMPLING_SHARE: Final = 0.9
 """The share of the work that is done when the latents are there; the rest is the codec's."""
 
+WARM_FRAMES: Final = 50
+"""Frames that are made to warm up where that does not depend on how many they are."""
+AS_FAST_AS_CAN_BE: Final = Speed()
+
 DrumRenderer = Callable[[JascoControls, int], Samples | None]
 """The drum hits as mono audio [N] at a rate in Hz; None where there are none."""
 
@@ -73,11 +78,19 @@ DrumRenderer = Callable[[JascoControls, int], Samples | None]
 class JascoEngine:
     """Plays charts with a converted JASCO; ``Generator[JascoControls]``."""
 
-    def __init__(self, folder: Path, *, device: str, render_drums: DrumRenderer) -> None:
-        """Load the model: half precision on a GPU, single precision on a CPU. Raises ``ModelError``."""
-        self._device = choose_device(device)
+    def __init__(
+        self, folder: Path, *, device: str, render_drums: DrumRenderer, speed: Speed = AS_FAST_AS_CAN_BE
+    ) -> None:
+        """Load the model, in what ``speed`` says. Raises ``ModelError``."""
+        self._computing = computing_for(folder, device, speed)
+        self._device, precision = self._computing.device, self._computing.precision
         with within_memory(self._device):
-            self._model, self.card = load_jasco(folder, device=self._device, dtype=precision_of(self._device))
+            self._model, self.card = load_jasco(folder, device=self._device, dtype=precision.dtype)
+            flow = self._model.flow
+            self._fast = FastFlow(flow, matrix=precision.matrix, capture=self._computing.capture)
+            self._model.fast = self._fast
+            if precision.matrix:
+                release_copied(list(flow.layers), list(flow.skips))
         config = self._model.config
         self._frames = Frames(window_s=config.segment_s, rate_hz=config.frame_rate_hz)
         self._render_drums = render_drums
@@ -86,6 +99,34 @@ class JascoEngine:
     def listen(self, hear: Hear | None) -> None:
         """Whom to tell of windows while a take is made; the last one comes with the take."""
         self._hear = hear
+
+    @property
+    def batches(self) -> bool:
+        """Whether several takes at once take less time than one after the other: on a GPU, which one does not fill."""
+        return torch.device(self._device).type != "cpu"
+
+    def warm(self, told: Told = lambda share, what: None) -> None:
+        """Run everything once, so that no clip pays for it: on a GPU in the shapes of one take.
+
+        Raises ``GeneratorError`` when memory runs out.
+        """
+        config = self._model.config
+        frames = config.latent_frames if self._computing.capture else min(config.latent_frames, WARM_FRAMES)
+        noise = noise_of([0], frames, config.flow_dim)
+        solver = Solver(method="ab2", evaluations=1)
+        with within_memory(self._device):
+            told(0.0, "the model")
+            warmed(
+                lambda: self._model.sample(Controls(descriptions=("warm",)), noise, guidance=Guidance(), solver=solver),
+                self._drop_capture,
+            )
+            told(0.7, "the codec")
+            self._decoded(torch.zeros(frames, config.flow_dim, device=self._device))
+            told(1.0, "ready")
+
+    def _drop_capture(self) -> None:
+        self._computing = replace(self._computing, capture=None)
+        self._fast.capture = None
 
     def generate(
         self, batch: Sequence[JascoControls], *, report: Progress, cancelled: CancelCheck
@@ -219,8 +260,7 @@ class JascoEngine:
         for index, one in enumerate(latents):
             if cancelled():
                 raise Cancelled("The request was cancelled while its audio was decoded.")
-            parts.append(self._decoded(one))
-            report((index + 1) / len(windows))
+            parts.append(self._decoded(one, part_of(report, index / len(windows), 1 / len(windows)), cancelled))
         clip = joined(parts, windows, self._frames, rate)
         told = tuple(
             f"The level changes at {window.from_s:.2f} s, where one window of the model goes over into the next, by "
@@ -232,14 +272,25 @@ class JascoEngine:
             sample_rate_hz=rate,
             windows_s=tuple((window.from_s, window.to_s) for window in windows),
             joins_db=joins_db(clip, windows, rate),
-            computed_on=computed_on(self._device, notices),
+            computed_on=self._computing.words(notices),
             notices=(*notices, *told),
         )
 
-    def _decoded(self, latents: Tensor) -> Samples:
-        """Mono audio [N] of one window's latents [T, C]."""
+    def _decoded(
+        self, latents: Tensor, report: Progress = lambda share: None, cancelled: CancelCheck = lambda: False
+    ) -> Samples:
+        """Mono audio [N] of one window's latents [T, C], chunk by chunk."""
+
+        def watch(share: float) -> None:
+            if cancelled():
+                raise Cancelled("The request was cancelled while its audio was decoded.")
+            report(share)
+
+        chunk = self._computing.chunk_frames(len(latents))
         with within_memory(self._device):
-            audio: Samples = self._model.decode(latents[None].float())[0, 0].float().cpu().numpy()
+            audio: Samples = (
+                whole(self._model.decoding(latents[None].float(), chunk), watch)[0, 0].float().cpu().numpy()
+            )
         return audio
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from models.codec import Codec, CodecConfig
 from models.errors import ModelError
 from models.layers import NORM_EPS, Band, TransformerLayer, sinusoidal_positions
 from models.presets import Decoding
+from models.streaming_codec import CHUNK_FRAMES, Chunks, decoding
 from models.text import TextEncoder
 from models.xp_config import XpConfig
 
@@ -54,6 +55,17 @@ class MagnetConfig:
     def segment_frames(self) -> int:
         """Frames of the window that the model was trained on."""
         return int(self.segment_s * self.frame_rate_hz)
+
+    def length_of(self, frames: int, decoding: Decoding, kept: Kept | None) -> int:
+        """The frames that are made where so many are asked for. Raises ``ModelError`` for what does not fit."""
+        if len(decoding.decoding_steps) != self.codebooks or min(decoding.decoding_steps) < 1:
+            raise ModelError(f"The model has {self.codebooks} codebooks: give each its number of steps.")
+        length = frames - (frames % self.span if decoding.span_arrangement == "nonoverlap" else 0)
+        if length < self.span:
+            raise ModelError(f"{frames} frames are too few for the model: it fills {self.span} at a time.")
+        if kept is not None and len(kept.frames) > length:
+            raise ModelError(f"{len(kept.frames)} frames are given, and only {length} are made: ask for more.")
+        return length
 
 
 def read_config(config: XpConfig, codec: CodecConfig) -> MagnetConfig:
@@ -205,6 +217,11 @@ def masked_anywhere(scores: Tensor, count: int, span: int) -> Tensor:
     look at a number on the device.
     """
     wanted = max(count, span)
+    return covered(scores, wanted, span, rounds=max(wanted - (span - 1) - wanted // span, 1).bit_length() + 1)
+
+
+def covered(scores: Tensor, wanted: int | Tensor, span: int, *, rounds: int) -> Tensor:
+    """``masked_anywhere`` for a number that may be on the device; more ``rounds`` than it takes change nothing."""
     starts = scores.unfold(1, span, 1).sum(dim=-1)
     order = starts.argsort(dim=1, descending=True)
     rank = torch.empty_like(order).scatter_(
@@ -214,10 +231,10 @@ def masked_anywhere(scores: Tensor, count: int, span: int) -> Tensor:
     covered_from = -nn.functional.max_pool1d(
         -nn.functional.pad(rank, (span - 1, span - 1), value=far).float(), kernel_size=span, stride=1
     )  # [B, T]: with how many spans, less one, a frame is first covered
-    first_low, first_high = wanted // span, wanted - (span - 1)
-    low, high = (torch.full((len(scores), 1), float(end), device=scores.device) for end in (first_low, first_high))
+    one = torch.ones(len(scores), 1, device=scores.device)
+    low, high = one * (wanted // span), one * (wanted - (span - 1))
     middle = tried = torch.round((low + high) / 2)
-    for _ in range(max(first_high - first_low, 1).bit_length() + 1):
+    for _ in range(rounds):
         open_still = (low < middle) & (middle < high)
         tried = torch.where(open_still, middle, tried)
         over = (covered_from < middle).sum(dim=1, keepdim=True) > wanted
@@ -234,23 +251,41 @@ Choose = Callable[[Tensor], Tensor]
 """Draws an index [B, T] from probabilities [B, T, N]."""
 
 
-def choose_by_seed(seeds: Sequence[int]) -> Choose:
+def single(logits: Tensor) -> Tensor:
+    """Single precision of half precision; what is more precise stays."""
+    return logits if logits.dtype == torch.float64 else logits.float()
+
+
+class Draws:
     """Draws for each row from its own seed: one number for each frame, taken on the CPU, the same for every device."""
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
-    def choose(probabilities: Tensor) -> Tensor:
-        rows, frames, tokens = probabilities.shape
-        numbers = torch.stack([torch.rand(frames, 1, generator=one) for one in generators])
-        total = probabilities.cumsum(dim=-1)
-        at = numbers.to(probabilities.device) * total[..., -1:]
-        return torch.searchsorted(total, at, right=True).clamp_(max=tokens - 1).reshape(rows, frames)
+    def __init__(self, seeds: Sequence[int]) -> None:
+        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
-    return choose
+    def __call__(self, probabilities: Tensor) -> Tensor:
+        """An index [B, T] from probabilities [B, T, N]."""
+        return chosen(probabilities, self.numbers(probabilities.shape[1]).to(probabilities.device))
+
+    def numbers(self, frames: int) -> Tensor:
+        """The numbers of the next draw, [B, T, 1] from 0 to 1."""
+        return torch.stack([torch.rand(frames, 1, generator=one) for one in self._generators])
 
 
-def drawn(logits: Tensor, step: Step, decoding: Decoding, choose: Choose) -> tuple[Tensor, Tensor]:
+def choose_by_seed(seeds: Sequence[int]) -> Draws:
+    """``Choose`` for rows with these seeds."""
+    return Draws(seeds)
+
+
+def chosen(probabilities: Tensor, numbers: Tensor) -> Tensor:
+    """The index [B, T] that each number [B, T, 1] falls on where probabilities [B, T, N] are laid end to end."""
+    total = probabilities.cumsum(dim=-1)
+    at = numbers * total[..., -1:]
+    return torch.searchsorted(total, at, right=True).clamp_(max=probabilities.shape[-1] - 1)[..., 0]
+
+
+def drawn(logits: Tensor, temperature: float | Tensor, decoding: Decoding, choose: Choose) -> tuple[Tensor, Tensor]:
     """A token for every frame [B, T] from guided logits [B, T, bins], and its probability."""
-    probabilities = torch.softmax(logits / step.temperature, dim=-1)
+    probabilities = torch.softmax(logits / temperature, dim=-1)
     if not decoding.sampling:
         tokens = logits.argmax(dim=-1)
     elif decoding.top_p > 0.0:
@@ -323,6 +358,27 @@ class TextConditioner(nn.Module):
         return described
 
 
+class Fill(Protocol):
+    """Another way to fill all codebooks, which gives the same tokens where rounding does not decide between two.
+
+    ``text`` [B or 0, L, dim] is of ``rows`` descriptions, or of none where all are empty.
+    """
+
+    def __call__(
+        self,
+        text: Tensor,
+        rows: int,
+        length: int,
+        *,
+        decoding: Decoding,
+        draws: Draws,
+        kept: Kept | None,
+        watch: Watch,
+    ) -> Tensor:
+        """Codes [rows, K, length]."""
+        ...
+
+
 class Magnet(nn.Module):
     """A MAGNeT checkpoint in memory, with its codec and a text encoder."""
 
@@ -333,6 +389,8 @@ class Magnet(nn.Module):
         self.conditioner = TextConditioner(text.dim, config.dim)
         self.codec = codec
         self.text_encoder = text
+        self.fast: Fill | None = None
+        """What ``generate`` leaves the codebooks to; None is the plain way, which is written out here."""
 
     @torch.inference_mode()
     def generate(
@@ -350,14 +408,12 @@ class Magnet(nn.Module):
         Spans side by side fill no broken one: T is then ``frames`` down to a multiple of ``config.span``. Raises
         ``ModelError`` for a decoding or kept frames that do not fit.
         """
-        if len(decoding.decoding_steps) != self.config.codebooks or min(decoding.decoding_steps) < 1:
-            raise ModelError(f"The model has {self.config.codebooks} codebooks: give each its number of steps.")
-        length = frames - (frames % self.config.span if decoding.span_arrangement == "nonoverlap" else 0)
-        if length < self.config.span:
-            raise ModelError(f"{frames} frames are too few for the model: it fills {self.config.span} at a time.")
-        if kept is not None and len(kept.frames) > length:
-            raise ModelError(f"{len(kept.frames)} frames are given, and only {length} are made: ask for more.")
-        text = self.tokens.hear(self.conditioner(descriptions, self.text_encoder))
+        length = self.config.length_of(frames, decoding, kept)
+        described = self.conditioner(descriptions, self.text_encoder)
+        if self.fast is not None and isinstance(choose, Draws):
+            told = described if any(descriptions) else described[:0]
+            return self.fast(told, len(descriptions), length, decoding=decoding, draws=choose, kept=kept, watch=watch)
+        text = self.tokens.hear(described)
         filling = _Filling(self, text, length, decoding=decoding, choose=choose, kept=kept, watch=watch)
         for stage in range(self.config.codebooks):
             filling.fill(stage)
@@ -373,6 +429,11 @@ class Magnet(nn.Module):
     def decode(self, codes: Tensor) -> Tensor:
         """Audio [B, 1, N] of codes [B, K, T]."""
         return self.codec.decode(self.codec.dequantise(codes))
+
+    @torch.inference_mode()
+    def decoding(self, codes: Tensor, chunk_frames: int = CHUNK_FRAMES) -> Chunks:
+        """``decode`` in chunks of so many frames."""
+        return decoding(self.codec, self.codec.dequantise(codes), chunk_frames)
 
 
 class _Filling:
@@ -416,7 +477,7 @@ class _Filling:
             self.codes[:, stage] = current
             masked = current == self._model.mask_token
             logits = self._guided(step, band)
-            tokens, probability = drawn(logits, step, self._decoding, self._choose)
+            tokens, probability = drawn(logits, step.temperature, self._decoding, self._choose)
             current = torch.where(masked, tokens, current)
             scores = scored(probability, remasked, self._decoding, self._span)
             self._steps_done += 1
@@ -438,8 +499,8 @@ class _Filling:
         return arrange(scores, count, self._span)
 
     def _guided(self, step: Step, band: Band | None) -> Tensor:
-        """Logits [B, T, bins] in float32, with and without the description, weighed by the step's guidance."""
+        """Logits [B, T, bins], with and without the description, weighed by the step's guidance."""
         hidden = self._model(self.codes.repeat(2, 1, 1), self._text, band)
-        described, plain = self._model.out[step.stage](hidden).float().chunk(2)
+        described, plain = single(self._model.out[step.stage](hidden)).chunk(2)
         guided: Tensor = plain + (described - plain) * step.guidance
         return guided

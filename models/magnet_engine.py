@@ -8,7 +8,7 @@ the last one's tokens.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,17 +21,19 @@ from models.batching import (
     SINGLE_PRECISION,
     alike,
     by_halves,
-    choose_device,
-    computed_on,
     finite,
     part_of,
-    precision_of,
     within_memory,
 )
 from models.checkpoints import load_magnet
 from models.errors import Cancelled, ModelError
+from models.fast_magnet import FastTokens
 from models.generator import CancelCheck, GivenAudio, MagnetPrompt, Progress, Samples, Waveform
-from models.magnet import Kept, Told, choose_by_seed
+from models.magnet import Kept, choose_by_seed
+from models.magnet import Told as ToldStep
+from models.presets import Decoding
+from models.speed import Speed, Told, computing_for, release_copied, warmed
+from models.streaming_codec import whole
 
 OVERLAP_S: Final = 0.05
 """Audio after the clip's end, for the loop's seam to be crossfaded with."""
@@ -39,6 +41,10 @@ HEARD_SHARE: Final = 1 / 3
 """The share of a window that is heard and not made: what it goes on from."""
 SAMPLING_SHARE: Final = 0.9
 """The share of the work that is done when the tokens are there; the rest is the codec's."""
+
+WARM_FRAMES: Final = 51
+"""Frames that are made to warm up where that does not depend on how many they are."""
+AS_FAST_AS_CAN_BE: Final = Speed()
 
 AudioReader = Callable[[Path, int], Samples]
 """A file as mono audio [N] at a rate in Hz."""
@@ -96,12 +102,45 @@ def _whole(frames: float, unit: int) -> int:
 class MagnetEngine:
     """Plays prompts with a converted MAGNeT; ``Generator[MagnetPrompt]``."""
 
-    def __init__(self, folder: Path, *, device: str, read: AudioReader = read_given) -> None:
-        """Load the model: half precision on a GPU, single precision on a CPU. Raises ``ModelError``."""
-        self._device = choose_device(device)
+    def __init__(
+        self, folder: Path, *, device: str, read: AudioReader = read_given, speed: Speed = AS_FAST_AS_CAN_BE
+    ) -> None:
+        """Load the model, in what ``speed`` says. Raises ``ModelError``."""
+        self._computing = computing_for(folder, device, speed)
+        self._device, precision = self._computing.device, self._computing.precision
         with within_memory(self._device):
-            self._model, self.card = load_magnet(folder, device=self._device, dtype=precision_of(self._device))
+            self._model, self.card = load_magnet(folder, device=self._device, dtype=precision.dtype)
+            tokens = self._model.tokens
+            self._fast = FastTokens(tokens, matrix=precision.matrix, capture=self._computing.capture)
+            self._model.fast = self._fast
+            if precision.matrix:
+                release_copied(list(tokens.layers))
         self._read = read
+
+    @property
+    def batches(self) -> bool:
+        """Whether several takes at once take less time than one after the other: on a GPU, which one does not fill."""
+        return torch.device(self._device).type != "cpu"
+
+    def warm(self, told: Told = lambda share, what: None) -> None:
+        """Run everything once, so that no clip pays for it: on a GPU in the shapes of one take.
+
+        Raises ``GeneratorError`` when memory runs out.
+        """
+        config = self._model.config
+        frames = config.segment_frames if self._computing.capture else min(config.segment_frames, WARM_FRAMES)
+        decoding = Decoding(decoding_steps=(1,) * config.codebooks)
+        with within_memory(self._device):
+            told(0.0, "the model")
+            warmed(lambda: self._model.generate(["warm"], frames, decoding, choose_by_seed([0])), self._drop_capture)
+            told(0.7, "the codec")
+            codes = torch.zeros(1, config.codebooks, frames, dtype=torch.long, device=self._device)
+            whole(self._model.decoding(codes))
+            told(1.0, "ready")
+
+    def _drop_capture(self) -> None:
+        self._computing = replace(self._computing, capture=None)
+        self._fast.capture = None
 
     def generate(
         self, batch: Sequence[MagnetPrompt], *, report: Progress, cancelled: CancelCheck
@@ -130,10 +169,10 @@ class MagnetEngine:
 
         codes = by_halves(group, make, part_of(report, 0.0, SAMPLING_SHARE), self._device)
         for place, row in enumerate(codes):
-            if cancelled():
-                raise Cancelled("The request was cancelled while its audio was decoded.")
-            yield self._waveform(row[None], plan, group[place], tuple(notices))
-            report(SAMPLING_SHARE + (1.0 - SAMPLING_SHARE) * (place + 1) / len(group))
+            size = (1.0 - SAMPLING_SHARE) / len(group)
+            told = part_of(report, SAMPLING_SHARE + place * size, size)
+            yield self._waveform(row[None], plan, group[place], tuple(notices), report=told, cancelled=cancelled)
+        report(1.0)
 
     def _plan(self, prompt: MagnetPrompt) -> tuple[Layout, Tensor | None]:
         """Which frames are made, and the codes [1, K, T] of those that are given."""
@@ -179,7 +218,7 @@ class MagnetEngine:
         for index, (first, last) in enumerate(plan.windows):
             told = part_of(report, index / len(plan.windows), 1 / len(plan.windows))
 
-            def watch(step: Told, told: Progress = told) -> None:
+            def watch(step: ToldStep, told: Progress = told) -> None:
                 nonlocal held
                 if cancelled():
                     raise Cancelled("The request was cancelled while it was made.")
@@ -197,9 +236,24 @@ class MagnetEngine:
             known[first:last] = [True] * (last - first)
         return codes, bool(held)
 
-    def _waveform(self, codes: Tensor, plan: Layout, prompt: MagnetPrompt, notices: tuple[str, ...]) -> Waveform:
+    def _waveform(
+        self,
+        codes: Tensor,
+        plan: Layout,
+        prompt: MagnetPrompt,
+        notices: tuple[str, ...],
+        *,
+        report: Progress,
+        cancelled: CancelCheck,
+    ) -> Waveform:
+        def watch(share: float) -> None:
+            if cancelled():
+                raise Cancelled("The request was cancelled while its audio was decoded.")
+            report(share)
+
+        chunk = self._computing.chunk_frames(codes.shape[-1])
         with within_memory(self._device):
-            audio = self._model.decode(codes)[0].T.float().cpu().numpy()
+            audio = whole(self._model.decoding(codes, chunk), watch)[0].T.float().cpu().numpy()
         rate, hop = self._model.config.sample_rate_hz, self._model.codec.config.hop
         first = plan.start * hop
         lasts_s = (len(plan.known) - plan.start) * hop / rate - OVERLAP_S if prompt.grid else prompt.duration_s
@@ -212,7 +266,7 @@ class MagnetEngine:
             samples=np.ascontiguousarray(audio[first : first + frames]),
             sample_rate_hz=rate,
             windows_s=windows,
-            computed_on=computed_on(self._device, notices),
+            computed_on=self._computing.words(notices),
             notices=notices,
         )
 

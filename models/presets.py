@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,12 @@ SOLVERS: Final[dict[str, Solver]] = {
     "reference": Solver(method="dopri5"),
 }
 """Solvers by name; ``standard`` is what is used unless something else is asked for."""
+
+PrecisionName = Literal["auto", "float32", "int8", "bfloat16", "float16"]
+"""What a model computes in; ``auto`` is what a measurement says."""
+PRECISIONS: Final[tuple[str, ...]] = get_args(PrecisionName)
+GraphsName = Literal["auto", "off"]
+"""Whether work is captured and replayed where that can be done."""
 
 SpanArrangement = Literal["nonoverlap", "stride1"]
 SpanScoring = Literal["max", "prod"]

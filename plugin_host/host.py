@@ -68,6 +68,8 @@ class Placement:
     target: str
     beats: Beats | None = None
     """Length of the clip; None where its bars have one meter."""
+    replaces: Path | None = None
+    """A draft of this clip that was placed before, in whose place it goes; a host may place it beside that one."""
     prompt: str = ""
     key: Key | None = None
 

@@ -11,6 +11,7 @@ import asyncio
 import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from midi import events as ev
@@ -43,6 +44,13 @@ class Track:
                 return index
         self.slots.append(None)
         return len(self.slots) - 1
+
+    def slot_of(self, path: Path | None) -> int:
+        """Index of the slot with the clip ``path``; that of the first empty one where there is none."""
+        for index, clip in enumerate(self.slots):
+            if clip and path and clip.placement.path == path:
+                return index
+        return self.first_empty()
 
 
 class VirtualHost:
@@ -78,13 +86,13 @@ class VirtualHost:
             raise HostError(f"{address} was sent with {len(arguments)} arguments, which it does not take.") from None
 
     async def place(self, placement: Placement) -> str:
-        """Put a clip into the next empty slot of its track, and say which."""
+        """Put a clip into the next empty slot of its track, or where its draft is, and say which."""
         if not self.started:
             raise HostError("The virtual DAW is not running; the clip stays where it was written.")
         clip = await asyncio.to_thread(_read_clip, placement)
         name = Target.parse(placement.target).track or self.default_track
         track = self.tracks.setdefault(name, Track(name=name))
-        slot = track.first_empty()
+        slot = track.slot_of(placement.replaces)
         track.slots[slot] = clip
         return f"track {track.name}, slot {slot + 1}"
 

@@ -73,6 +73,13 @@ if not os.path.exists("FLAG"): open("FLAG", "w").close(); hear()
 """
     + GOOD
 )
+WARMS_UP = (
+    """
+for share in (0.0, 0.5, 1.0): say(type="warming", share=share, what="loading")
+"""
+    + GOOD
+)
+WARMS_UP_AND_DIES = 'say(type="warming", share=0.5, what="loading")\nsys.exit("no memory")'
 CANNOT_START = 'say(type="failed", id="", code="soundfont", message="No soundfont.")'
 DIES_AT_START = 'sys.exit("no such module")'
 
@@ -410,3 +417,35 @@ def test_the_engine_process_ends_when_its_input_does() -> None:
             assert await process.wait() == 0
 
     asyncio.run(run())
+
+
+# Getting ready
+
+
+def test_what_an_engine_says_while_it_gets_ready_is_handed_on() -> None:
+    heard: list[tuple[float, str]] = []
+
+    async def run() -> None:
+        client = EngineClient(
+            (sys.executable, "-c", PREAMBLE + WARMS_UP),
+            stall_s=20.0,
+            on_warming=lambda share, what: heard.append((share, what)),
+        )
+        try:
+            async with asyncio.timeout(30):
+                await client.start()
+                assert client.is_warm
+                assert len(await takes_of(client, request())) == 1
+        finally:
+            await client.close()
+
+    asyncio.run(run())
+    assert heard == [(0.0, "loading"), (0.5, "loading"), (1.0, "loading")]
+
+
+def test_an_engine_that_dies_while_it_gets_ready_has_not_started() -> None:
+    async def scene(client: EngineClient) -> None:
+        with pytest.raises(StartError, match="no memory"):
+            await client.start()
+
+    with_engine(WARMS_UP_AND_DIES, scene)

@@ -39,6 +39,7 @@ class Stage:
         self.delivered: list[tuple[str, int]] = []
         self.delivery_failure: SidemanError | None = None
         self.ended = asyncio.Condition()
+        self.batches = False
 
     async def run(
         self, request: GenerationRequest, on_progress: Callable[[float], None]

@@ -12,7 +12,7 @@ from bridge.osc_client import datagram, read_script
 from bridge.osc_codec import Message, decode
 from bridge.osc_docs import PAGE, example_line, reference
 from bridge.osc_errors import ERROR_CODES, INTERNAL
-from bridge.osc_replies import NOTICE_CODES
+from bridge.osc_replies import NOTICE_CODES, PLAYER_STATES
 from bridge.osc_schema import COMMANDS, CommandRow
 from midi.errors import SidemanError
 from plugin_host.host import HostError
@@ -78,3 +78,17 @@ def notices_in_the_source() -> set[str]:
 
 def test_every_notice_is_explained_and_every_explained_notice_exists() -> None:
     assert notices_in_the_source() == set(NOTICE_CODES)
+
+
+def test_every_state_of_the_player_is_explained_and_every_explained_state_exists() -> None:
+    """States are the first argument of ``_say``, and what the mixer tells."""
+    states = set()
+    for node in (
+        node for path in (ROOT / "bridge").glob("player*.py") for node in ast.walk(ast.parse(path.read_text()))
+    ):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="_say"), args=[ast.Constant(value=str(state)), *_]):
+                states.add(state)
+            case ast.keyword(arg="state", value=ast.Constant(value=str(state))):
+                states.add(state)
+    assert states == set(PLAYER_STATES)

@@ -7,13 +7,15 @@ import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from bridge.osc_client import OscClient
 from bridge.spawned import SpawnedDaemon, spawned_daemon
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.peer
 CHROMIUM = "/usr/bin/chromium"
@@ -23,8 +25,17 @@ HTTP = "127.0.0.1:9771"
 WITHIN_MS = 20_000
 
 
+def expect(what: Any) -> Any:
+    """What is expected of the page; Playwright is there where the tests against real programs run."""
+    from playwright.sync_api import expect as expected
+
+    return expected(what)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield browser

@@ -123,3 +123,14 @@ def test_nonsense_of_the_dialect_is_refused(
 ) -> None:
     with pytest.raises(error):
         VirtualHost().interpret(address, arguments)
+
+
+def test_a_better_take_goes_where_its_draft_is(placement: Placement) -> None:
+    host = VirtualHost()
+    other, better = replace(placement, take=1), replace(placement, replaces=placement.path)
+    assert place(host, placement, other, better) == [
+        "track Sideman, slot 1",
+        "track Sideman, slot 2",
+        "track Sideman, slot 1",
+    ]
+    assert place(host, replace(placement, replaces=placement.path.parent / "gone.wav")) == ["track Sideman, slot 3"]

@@ -9,6 +9,7 @@ from typing import Any
 import parity_set as sets
 import pytest
 import torch
+import tqdm
 
 CASES: dict[str, tuple[Callable[[Path], Iterable[Any]], Callable[[Any], str]]] = {
     "run": (sets.runs, str),
@@ -42,6 +43,12 @@ CASES: dict[str, tuple[Callable[[Path], Iterable[Any]], Callable[[Any], str]]] =
 def _one_thread() -> None:
     """The models here are tiny, and threads that wait for each other would take most of the time."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_monitor() -> None:
+    """torch.compile shows progress with tqdm, which would leave a thread behind."""
+    tqdm.tqdm.monitor_interval = 0
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -233,3 +233,22 @@ def test_weights_that_were_replaced_under_a_daemon_are_told(model: Path, tmp_pat
         *_, error = client.hear_until(*ENDS, within_s=120)
     assert error.arguments[0] == "after"
     assert "was replaced while Sideman ran: start the daemon again" in str(error.arguments[2])
+
+
+def test_a_draft_comes_first_where_the_session_says_so(daemon: SpawnedDaemon) -> None:
+    with OscClient(daemon.host, daemon.port) as client:
+        play_session(client)
+        client.send("/sideman/takes", "i", 1)
+        client.send("/sideman/set", "ss", "engine.draft_first", "on")
+        client.send("/sideman/generate", "s", "drafted")
+        heard = list(client.hear_until(*ENDS, within_s=120))
+        client.send("/sideman/set", "ss", "engine.draft_first", "off")
+    assert heard[-1].arguments == ("drafted", 1), "one clip, though two files"
+    clips = [Path(str(message.arguments[3])) for message in heard if message.address == "/sideman/clip"]
+    draft, better = (json.loads(clip.with_suffix(".json").read_text(encoding="utf-8")) for clip in clips)
+    assert (draft["draft"], draft["engine_settings"]["solver"]) == (True, "draft")
+    assert (better["draft"], better["engine_settings"]["solver"]) == (False, "standard")
+    assert better["replaces"] == clips[0].name
+    assert draft["seed"] == better["seed"] == 7
+    placed = [message.arguments for message in heard if message.address == "/sideman/placed"]
+    assert len(placed) == 2 and placed[0] == placed[1], "the same slot"

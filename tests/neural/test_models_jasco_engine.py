@@ -15,7 +15,7 @@ from models.batching import SINGLE_PRECISION
 from models.checkpoints import load_jasco
 from models.errors import Cancelled, GeneratorError, ModelError
 from models.generator import JascoControls, TimedHit, TimedPitch, Waveform
-from models.jasco import Controls, Guidance, noise_of
+from models.jasco import REMEMBERED_DRUMS, Controls, Guidance, noise_of
 from models.jasco_engine import OVERLAP_S, JascoEngine, melody_roll
 from models.presets import SOLVERS
 from models.text import MAX_TOKENS
@@ -175,14 +175,14 @@ def test_numbers_that_overflow_are_made_again_in_single_precision(
     """The field itself overflows; the adaptive solver must notice before it halves its steps for ever."""
     engine._model.flow.half()
     engine._model.conditioner.half()
-    forward = engine._model.flow.forward
+    forward = engine._model.flow.out.forward
     precisions: set[torch.dtype] = set()
 
-    def overflowing(z: torch.Tensor, *rest: object) -> torch.Tensor:
-        precisions.add(z.dtype)
-        return forward(z, *rest) * (float("inf") if z.dtype == torch.float16 else 1.0)
+    def overflowing(x: torch.Tensor) -> torch.Tensor:
+        precisions.add(x.dtype)
+        return forward(x) * (float("inf") if x.dtype == torch.float16 else 1.0)
 
-    monkeypatch.setattr(engine._model.flow, "forward", overflowing)
+    monkeypatch.setattr(engine._model.flow.out, "forward", overflowing)
     (waveform,) = made(engine, replace(CONTROLS, solver=solver))
     assert waveform.notices == (SINGLE_PRECISION,)
     assert precisions == {torch.float16, torch.float32}
@@ -198,10 +198,10 @@ def test_numbers_that_are_none_in_single_precision_are_an_error(engine: JascoEng
 
 
 def test_memory_that_ends_in_the_codec_is_said_too(engine: JascoEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(latents: torch.Tensor) -> torch.Tensor:
+    def full(latents: torch.Tensor, chunk: int) -> torch.Tensor:
         raise RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)")
 
-    monkeypatch.setattr(engine._model, "decode", full)
+    monkeypatch.setattr(engine._model, "decoding", full)
     with pytest.raises(GeneratorError, match="memory of cpu: close what else uses it"):
         made(engine, CONTROLS)
 
@@ -324,3 +324,18 @@ def test_terms_are_left_out_as_the_reference_leaves_them_out(
     """The term after one that is left out stays, even without a weight."""
     found = Guidance(all_weight=all_weight, text_weight=text_weight).terms
     assert [(term.kind, term.weight) for term in found] == terms
+
+
+def test_drums_are_encoded_once_and_silence_once_for_all(engine: JascoEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    encode, encoded = engine._model.codec.encode, []
+    monkeypatch.setattr(engine._model.codec, "encode", lambda audio: encoded.append(audio) or encode(audio))
+    first = made(engine, CONTROLS)
+    assert len(encoded) == 2, "the drums, and the silence of the branch that has none"
+    again = made(engine, CONTROLS)
+    made(engine, replace(CONTROLS, seed=5, description="jazz"))
+    assert len(encoded) == 2
+    np.testing.assert_array_equal(first[0].samples, again[0].samples)
+    made(engine, replace(CONTROLS, drums=(TimedHit(at_s=0.2, voice="kick", velocity=100),)))
+    assert len(encoded) == 3
+    made(engine, *(replace(CONTROLS, drums=(TimedHit(at_s=at / 50, voice="kick", velocity=90),)) for at in range(20)))
+    assert len(engine._model.conditioner._coarsest) == REMEMBERED_DRUMS

@@ -116,6 +116,7 @@ def test_kept_latents_are_as_noisy_as_the_others_at_every_step(
     """At the time t of the flow they are t parts of themselves and 1 - t parts of noise."""
     model = engine._model
     noise, kept = noise_of([1], 50, model.config.flow_dim), torch.randn(1, 20, model.config.flow_dim)
+    model.fast = None  # the plain way, whose every evaluation can be looked at
     forward, seen = model.flow.forward, []
 
     def watched(z: torch.Tensor, t: torch.Tensor, *rest: object) -> torch.Tensor:

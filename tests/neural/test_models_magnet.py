@@ -214,7 +214,7 @@ def test_a_row_draws_the_same_in_any_batch_and_other_seeds_differ() -> None:
 def test_top_p_keeps_to_the_likeliest_that_reach_it(seed: int, top_p: float, temperature: float) -> None:
     logits = torch.randn(1, 30, 40, generator=torch.Generator().manual_seed(seed))
     step = replace(STEP, temperature=temperature)
-    tokens, probability = drawn(logits, step, Decoding(top_p=top_p), choose_by_seed([seed]))
+    tokens, probability = drawn(logits, step.temperature, Decoding(top_p=top_p), choose_by_seed([seed]))
     probabilities = (logits / temperature).softmax(-1)
     assert torch.equal(probability, probabilities.gather(-1, tokens[..., None])[..., 0]), "of the whole distribution"
     likelier = torch.where(probabilities > probability[..., None], probabilities, 0.0).sum(-1)
@@ -223,7 +223,7 @@ def test_top_p_keeps_to_the_likeliest_that_reach_it(seed: int, top_p: float, tem
 
 def test_top_k_keeps_to_the_k_likeliest() -> None:
     logits = torch.randn(1, 500, 40, generator=torch.Generator().manual_seed(0))
-    tokens, probability = drawn(logits, STEP, Decoding(top_p=0.0, top_k=3), choose_by_seed([1]))
+    tokens, probability = drawn(logits, STEP.temperature, Decoding(top_p=0.0, top_k=3), choose_by_seed([1]))
     best = logits.topk(3, dim=-1).indices
     assert (best == tokens[..., None]).any(-1).all()
     assert len({int(place) for place in (best == tokens[..., None]).int().argmax(-1)[0]}) == 3
@@ -237,14 +237,14 @@ def test_without_sampling_the_likeliest_token_is_taken() -> None:
     def never(probabilities: Tensor) -> Tensor:
         raise AssertionError("nothing is drawn")
 
-    tokens, _ = drawn(logits, STEP, Decoding(sampling=False), never)
+    tokens, _ = drawn(logits, STEP.temperature, Decoding(sampling=False), never)
     assert torch.equal(tokens, logits.argmax(-1))
 
 
 def test_the_coldest_temperature_overflows_nothing() -> None:
     logits = torch.full((1, 4, 8), 3.0e4)
     logits[..., 3] = 6.0e4
-    _, probability = drawn(logits, replace(STEP, temperature=0.01), Decoding(), choose_by_seed([1]))
+    _, probability = drawn(logits, 0.01, Decoding(), choose_by_seed([1]))
     assert torch.isfinite(probability).all()
 
 

@@ -272,8 +272,8 @@ def test_what_is_outside_the_hole_comes_back_from_the_codec(engine: MagnetEngine
     assert codes is not None
     assert [place for place, known in enumerate(plan.known[:40]) if not known] == list(range(10, 20))
     told: list[Tensor] = []
-    decode = engine._model.decode
-    engine._model.decode = lambda found: told.append(found) or decode(found)  # type: ignore[method-assign]
+    decoding = engine._model.decoding
+    engine._model.decoding = lambda found, chunk: told.append(found) or decoding(found, chunk)  # type: ignore[method-assign]
     (waveform,) = made(engine, prompt)
     direct = through_the_codec(engine, audio[: round(0.86 * RATE)])
     kept = [place for place in range(43) if not 10 <= place < 20]

@@ -13,6 +13,8 @@ from torch import Tensor
 from models.codec import Codec
 from models.convert import CODEC_PREFIX, convert_jasco
 from models.errors import ModelError
+from models.fast_jasco import FastFlow
+from models.graphs import Capture, eager
 from models.jasco import (
     Conditions,
     Controls,
@@ -22,6 +24,7 @@ from models.jasco import (
     combined,
     read_config,
 )
+from models.presets import Solver
 from models.released import transformers_codec_config
 from models.solvers import dopri5, euler
 from models.vocabulary import chord_vocabulary
@@ -200,6 +203,19 @@ def test_dopri5_arrives_at_the_same_latents_and_audio(run: sets.Run) -> None:
     if "audio_from_dopri5_item0" in run:
         theirs = run["audio_from_dopri5_item0"]
         audio_close(run.model.decode(run["dopri5"])[:1], theirs)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("capture", [None, eager], ids=["eager", "captured"])
+def test_the_fast_path_arrives_at_the_same_latents(run: sets.Run, capture: Capture | None) -> None:
+    """Within the tolerance of the plain path: with Euler's steps, and with those that the adaptive solver chooses."""
+    path, start = FastFlow(run.model.flow, capture=capture), run.numbers["z_0"]
+    for solver, name, limit in (
+        (Solver(method="euler", evaluations=run.facts["euler_steps"]), "euler", EULER_ABS),
+        (Solver(method="dopri5", tolerance=1e-5), "dopri5", DOPRI5_ABS),
+    ):
+        latents = path(conditions(run), run.terms, start, solver=solver, kept=None, watch=lambda share: None)
+        assert error(latents, run[name]) <= limit
 
 
 @torch.inference_mode()
