@@ -91,13 +91,18 @@ def _incoming(message: WireMessage) -> Message | Foreign:
 
 
 def _foreign(message: WireMessage) -> Foreign:
+    _require_finite(message)
+    return Foreign(due=message.due, address=message.address, arguments=message.values)
+
+
+def _require_finite(message: WireMessage) -> None:
     if any(isinstance(value, float) and not math.isfinite(value) for value in message.values):
         raise OutOfRange("an argument is not a finite number.")
-    return Foreign(due=message.due, address=message.address, arguments=message.values)
 
 
 def _command(row: CommandRow, message: WireMessage) -> Command:
     if row.is_trigger and len(message.values) == 1 and message.tags in NUMBER_TAGS | BOOLEAN_TAGS:
+        _require_finite(message)
         return row.build() if message.values[0] else Release()
     form = row.form_of(len(message.values))
     if form is None:

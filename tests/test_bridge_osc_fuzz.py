@@ -115,6 +115,7 @@ def nested(depth: int) -> bytes:
 @example(padded(b"/x") + padded(b"," + b"i" * 4096) + bytes(4 * 4096))
 @example(padded(b"/x") + padded(b"," + b"[" * 4000))
 @example(padded(b"/sideman/tempo") + padded(b",f") + struct.pack(">f", math.nan))
+@example(padded(b"/sideman/ping") + padded(b",d") + struct.pack(">d", math.inf))
 def test_any_datagram_becomes_values(packet: bytes) -> None:
     incoming = decode(packet)
     assert all(isinstance(one, Incoming) for one in incoming)
