@@ -20,7 +20,7 @@ from models.arranger import BASS_CHANNEL, COMPING_CHANNEL, LEAD_CHANNEL, Arrange
 from models.bass import MAX_APPROACH_BEATS
 from models.feel import MAX_SHIFT_S
 from models.instruments import BASS_RANGE, COMPING_RANGE, GENERAL_WORDS, INSTRUMENTS
-from models.pulse import Figure, Swing, bar_text, pulse_steps, strokes_between, strokes_in_span
+from midi.pulse import Figure, Swing, bar_text, pulse_steps, strokes_between, strokes_in_span
 from models.soundfont import DRUM_CHANNEL, TimedNote
 from models.style_words import choose_ensemble
 from models.styles import STYLES
