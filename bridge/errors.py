@@ -14,6 +14,7 @@
     ├── GeneratorError                  models/errors.py        engine_failed
     │   ├── SoundfontError                                      soundfont
     │   └── ModelError                                          model
+    ├── TrainingError                                           training
     ├── Cancelled                                               cancelled
     ├── HostError                       plugin_host/host.py     host
     │   └── DawTaken                                            daw_taken
@@ -68,7 +69,7 @@ from midi.errors import (
     SidemanError,
     VoiceError,
 )
-from models.errors import Cancelled, GeneratorError, ModelError, SoundfontError
+from models.errors import Cancelled, GeneratorError, ModelError, SoundfontError, TrainingError
 from plugin_host.host import DawTaken, HostError
 
 __all__ = [
@@ -96,6 +97,7 @@ __all__ = [
     "SidemanError",
     "SoundfontError",
     "StartError",
+    "TrainingError",
     "VoiceError",
 ]
 
