@@ -17,6 +17,7 @@ CLIP_ID: Final = re.compile(rf"{re.escape(PREFIX)}[A-Za-z0-9._#-]{{1,200}}", re.
 MAX_KEPT: Final = 4096
 """Receipts that are kept in memory."""
 MAX_RECEIPT_BYTES: Final = 8 << 20
+MAX_BAR_LINES: Final = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,8 @@ class ShelvedClip:
     def view(self) -> dict[str, Any]:
         """The clip in a list."""
         receipt = self.receipt
-        meter = receipt.tempo_map.meter_of(receipt.tempo_map.bar_at(receipt.start).bar)
+        tempo_map = receipt.tempo_map
+        meter = tempo_map.meter_of(tempo_map.bar_at(receipt.start).bar)
         return {
             "id": self.id,
             "request_id": receipt.request_id,
@@ -44,6 +46,7 @@ class ShelvedClip:
             "sample_rate_hz": receipt.sample_rate_hz,
             "tempo": receipt.bpm,
             "meter": str(meter),
+            "bar_lines": _bar_lines(receipt),
             "key": receipt.key.label if receipt.key else None,
             "start": receipt.start,
             "engine": receipt.engine,
@@ -57,6 +60,14 @@ class ShelvedClip:
             "sha256": receipt.sha256,
             "created_at": receipt.created_at,
         }
+
+
+def _bar_lines(receipt: Receipt) -> list[float]:
+    """Seconds from the clip's start to each bar line inside it, under its own tempo and meter."""
+    tempo_map, start = receipt.tempo_map, receipt.start
+    end = tempo_map.advance_bars(start, min(receipt.bars, MAX_BAR_LINES))
+    lines = (line for line in tempo_map.bar_lines(start, end) if line > start)
+    return [round(tempo_map.seconds_between(start, line), 4) for line in lines]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

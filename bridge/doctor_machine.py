@@ -81,9 +81,11 @@ def _output(device: Mapping[str, Any], api: str, sample_rate_hz: int) -> Finding
 def ports(config: Config) -> Iterator[Finding]:
     """The port that the daemon listens on, and who has others that Sideman and programs around it use."""
     yield _own_port(config)
+    if config.http.enabled:
+        yield from _http_port(config)
     needed = {11001} if config.host.name == "abletonosc" else set()
     for known in KNOWN_PORTS:
-        if (known.port, known.kind) != (config.osc.port, "udp"):
+        if (known.port, known.kind) not in {(config.osc.port, "udp"), (config.http.port, "tcp")}:
             with contextlib.suppress(OSError):
                 yield from _known_port(known, is_needed=known.port in needed)
 
@@ -102,6 +104,23 @@ def _own_port(config: Config) -> Finding:
     if version is not None:
         return Finding(status="ok", what=f"A Sideman daemon {version} runs: {found.words}")
     return Finding(status="missing", what=f"{found.words}, is not free for the daemon", advice=advice)
+
+
+def _http_port(config: Config) -> Iterator[Finding]:
+    host, port = config.http.host, config.http.port
+    try:
+        found = taken(port, "tcp", host)
+    except OSError as error:
+        what = f"TCP port {port} on {host} cannot be used: {error.strerror}"
+        yield Finding(status="missing", what=what, advice="Choose another with --http HOST:PORT.")
+        return
+    if found is None:
+        yield Finding(status="ok", what=f"TCP port {port} on {host} is free, for the panel")
+    elif daemon_version(config.osc.host, config.osc.port) is not None:
+        yield Finding(status="ok", what=f"{found.words}; the daemon runs, and its panel is likely to be there")
+    else:
+        advice = "Stop that program, or choose another port with --http HOST:PORT; without it there is no panel."
+        yield Finding(status="missing", what=f"{found.words}, is not free for the panel", advice=advice)
 
 
 def _known_port(known: KnownPort, *, is_needed: bool) -> Iterator[Finding]:

@@ -39,6 +39,7 @@ _TOLD: Final[Mapping[type, Callable[[Any], tuple[Told, ...]]]] = MappingProxyTyp
         ev.SetStart: lambda event: (("/sideman/from", (float(event.at),)),),
         ev.SetBars: lambda event: (("/sideman/bars", (event.bars,)),),
         ev.SetKey: lambda event: (("/sideman/key", (event.key.label,)),),
+        ev.ClearKey: lambda event: (("/sideman/key/clear", ()),),
         ev.SetChordChart: _chart,
         ev.ClearChords: lambda event: (("/sideman/chords/clear", ()),),
     }

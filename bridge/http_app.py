@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -118,8 +117,7 @@ class _Handlers:
         return JSONResponse({"version": self._sources.version, "started": self._sources.started})
 
     async def session(self, request: Request) -> Response:
-        text = json.dumps(self._sources.session(), ensure_ascii=False, default=str)
-        return Response(text.encode("utf-8", "replace"), media_type="application/json")
+        return Response(self._sources.hub.session_json().encode(), media_type="application/json")
 
     async def commands(self, request: Request) -> Response:
         return JSONResponse(self._tables)

@@ -21,6 +21,7 @@ from bridge.osc_clients import Client
 from bridge.osc_errors import MessageError
 from bridge.osc_replies import ErrorReply, Reply
 from bridge.osc_wire import WireMessage
+from bridge.state_view import ViewText
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +95,7 @@ class Hub:
         ``cut`` ends the connection of a client that takes nothing any more.
         """
         self._take, self._session, self._cut = take, session, cut
+        self._view_text = ViewText()
         self._outboxes: dict[int, Outbox] = {}
         self._asked: dict[Client, list[Reply]] = {}
         self._last = 0
@@ -213,8 +215,12 @@ class Hub:
                     await websocket.send_text(self._session_text() if text is None else text)
 
     def _session_text(self) -> str:
-        self._told = self._told or _text({"session": self._session()})
+        self._told = self._told or f'{{"session":{self.session_json()}}}'
         return self._told
+
+    def session_json(self) -> str:
+        """The session as it is now, as JSON."""
+        return self._view_text.of(self._session())
 
     async def _part(self, websocket: WebSocket, outbox: Outbox) -> None:
         """Say why, if the client still listens; one that takes nothing is cut off."""

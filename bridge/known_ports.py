@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import importlib
+import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -76,6 +77,8 @@ def taken(port: int, kind: Kind, host: str = LOOPBACK) -> Taken | None:
             socket.AF_INET6 if ":" in host else socket.AF_INET,
             socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM,
         ) as probe:
+            if kind == "tcp" and os.name == "posix":  # connections that ended a moment ago have no program
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
     except OSError as error:
         if not isinstance(error, PermissionError) and _is_taken(error):

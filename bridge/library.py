@@ -91,9 +91,12 @@ class Library:
 
     # Looking
 
-    def search(self, query: Query) -> list[Entry]:
-        """The clips that a query means, in its order, as many as it has room for. Raises ``LibraryError``."""
-        return self._do(lambda db: [entry_of(row) for row in _search(db, query)])
+    def search(self, query: Query, offset: int = 0) -> list[Entry]:
+        """The clips that a query means, in its order, as many as it has room for after the first ``offset``.
+
+        Raises ``LibraryError``.
+        """
+        return self._do(lambda db: [entry_of(row) for row in _search(db, query, offset)])
 
     def count(self, query: Query) -> int:
         """How many clips a query means, whatever its limit. Raises ``LibraryError``."""
@@ -174,16 +177,14 @@ class Library:
 
     def _path(self, clip_id: str) -> Path:
         """The WAV file of a clip, by the folder first: so what is said of it needs no database."""
+        return self.path_named(clip_id) or self.path_of(self.find(clip_id))
+
+    def path_named(self, clip_id: str) -> Path | None:
+        """The WAV file of a clip by its name alone, without the database; None where the folder has none."""
         path = self.folder.path / f"{clip_id}{AUDIO_SUFFIX}"
-        if (
-            "/" not in clip_id
-            and "\0" not in clip_id
-            and path.parent == self.folder.path
-            and path.with_suffix(RECEIPT_SUFFIX).is_file()
-            and path.is_file()
-        ):
-            return path
-        return self.path_of(self.find(clip_id))
+        if "/" in clip_id or "\0" in clip_id or path.parent != self.folder.path:
+            return None
+        return path if path.with_suffix(RECEIPT_SUFFIX).is_file() and path.is_file() else None
 
     def _amended(self, path: Path, changes: Callable[[Receipt], Mapping[str, object]]) -> Entry:
         self.folder.amend_by(path, changes)
@@ -306,11 +307,11 @@ class Library:
                 set_aside(self.path)
 
 
-def _search(db: sqlite3.Connection, query: Query) -> list[Any]:
+def _search(db: sqlite3.Connection, query: Query, offset: int) -> list[Any]:
     condition = condition_of(query, in_order=True)
     if text := text_of(query):
         ids = [row[0] for row in db.execute("SELECT rowid FROM words WHERE words MATCH ? LIMIT ?", (text, FEW + 1))]
         if len(ids) <= FEW:
             condition = condition_of(query, in_order=False, ids=ids)
-    sql = f"SELECT * FROM clips WHERE {condition.sql} ORDER BY {order_of(query)} LIMIT ?"  # noqa: S608
-    return db.execute(sql, (*condition.values, query.limit)).fetchall()
+    sql = f"SELECT * FROM clips WHERE {condition.sql} ORDER BY {order_of(query)} LIMIT ? OFFSET ?"  # noqa: S608
+    return db.execute(sql, (*condition.values, query.limit, offset)).fetchall()

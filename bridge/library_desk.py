@@ -197,7 +197,7 @@ class LibraryDesk:
         return path
 
     def _found(self, name: str, take: int | None) -> Path:
-        return self.library.path_of(self.library.find(name, take))
+        return self.library.path_named(name) or self.library.path_of(self.library.find(name, take))
 
     def _do(self, do: Callable[[], Any], told: Callable[[Any], Reply], client: Client | None) -> None:
         work = _Work(do=do, then=lambda result: self._answer(client, told(result)), client=client, asked=True)
@@ -260,8 +260,9 @@ class LibraryDesk:
             self._timer = asyncio.get_running_loop().call_later(pause_s, self._prune)
 
     def _prune(self) -> None:
-        given = self._paths.session().given
-        spared = frozenset({given.path.stem} if given else ())
+        session = self._paths.session()
+        in_use = [one.path.stem for one in (session.given, session.drum_track) if one]
+        spared = frozenset(in_use)
         do = lambda: log.info("library: %s", prune(self.library, self._settings, self._now(), spared=spared))  # noqa: E731
         self._waiting.put_nowait(_Work(do=do))
         self._prune_later(PRUNE_S)

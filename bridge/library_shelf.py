@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from bridge.clip_shelf import FolderShelf, Page, ShelvedClip
 from bridge.library import Library
-from bridge.library_query import MAX_LIMIT, parse_query
+from bridge.library_query import parse_query
 from bridge.session import SessionState
 from bridge.staleness import changed_parts
 from midi.errors import SidemanError
@@ -35,8 +35,8 @@ class LibraryShelf(FolderShelf):
 
     def found(self, text: str, limit: int, offset: int) -> Page:
         """The clips that a search means. Raises ``BadQuery`` and ``LibraryError``."""
-        query = replace(parse_query(text), limit=min(MAX_LIMIT, limit + offset))
-        entries = self._library.search(query)[offset:]
+        query = replace(parse_query(text), limit=limit)
+        entries = self._library.search(query, offset)
         clips = (self.get(entry.id) for entry in entries)
         return Page(clips=tuple(clip for clip in clips if clip), total=self._library.count(query))
 

@@ -108,7 +108,7 @@ class Subscribers:
 class Trust:
     """Which senders are heard: those of this machine, of hosts that were allowed, and those that showed the token.
 
-    Where there is no token everybody is. A sender that showed it is remembered by its address and port, the last
+    Without a token only the first two are. A sender that showed it is remembered by its address and port, the last
     ``limit`` of them.
     """
 
@@ -122,8 +122,7 @@ class Trust:
         """Whether a sender is heard. One whose host is no IP address came in another way, and was judged there."""
         here = address_of(sender.host)
         return (
-            self._token is None
-            or here is None
+            here is None
             or here.is_loopback
             or sender in self._shown
             or any(same_host(here, allowed) for allowed in self._allowed)

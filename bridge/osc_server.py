@@ -182,7 +182,10 @@ class OscServer:
             self._admit(what, client)
             return
         self.counts.refused += 1
-        text = "Other machines are heard once they have subscribed with the daemon's token: /sideman/subscribe ,sis."
+        text = (
+            "Other machines are heard once they have subscribed with the daemon's token (/sideman/subscribe ,sis), or "
+            "where osc.allow_hosts names them."
+        )
         self._answer_error(client, "", NotAllowed.code, text)
 
     def _shows_token(self, incoming: Incoming, client: Client) -> bool:

@@ -270,20 +270,21 @@ class _Chunk:
         fitting = launch.take.fitting(seconds)
         if fitting is None:
             return self._passes(state, launch.take, line, seconds, entry)
+        nudge_s = SLIP_S if state.pass_line is None else JUMP_S
         state = replace(state, pass_line=line)
         origin = view.frame_of(line)
         main = state.main
         if entry is not None or main is None or main.sound is not fitting or main.falls:
             voice = Voice(sound=fitting, origin=round(origin))
             return self._crosses(state, voice, self.first if entry is None else entry)
-        return self._corrected(state, main, origin)
+        return self._corrected(state, main, origin, nudge_s)
 
-    def _corrected(self, state: PlayerState, main: Voice, origin: float) -> PlayerState:
-        """Where song and voice have drifted apart, the voice is slipped, or moved with a crossfade."""
+    def _corrected(self, state: PlayerState, main: Voice, origin: float, nudge_s: float) -> PlayerState:
+        """Where song and voice lie apart, the voice is slipped, or by more than ``nudge_s`` moved with a crossfade."""
         frames, rate = main.sound.frames, self.settings.rate_hz
         lies = main.origin - (main.slip.by if main.slip else 0)
         off = (lies - origin + frames / 2) % frames - frames / 2
-        if abs(off) > JUMP_S * rate:
+        if abs(off) > nudge_s * rate:
             return self._crosses(state, Voice(sound=main.sound, origin=round(origin)), self.first)
         if abs(off) > SLIP_S * rate and main.slip is None:
             return replace(state, main=replace(main, slip=slip_of(round(off), self.first)))

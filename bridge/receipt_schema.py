@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, ConfigDict, PlainSerializer, TypeAdapter, ValidationError, with_config
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, TypeAdapter, ValidationError, with_config
 
 from bridge.errors import ClipError
 from bridge.fit_record import FitRecord
@@ -27,6 +27,9 @@ from midi.time import Beats, Bpm, MeterPoint, Seconds, TempoMap, TempoPoint
 
 SCHEMA_VERSION: Final = 1
 """Raised when a field changes its meaning or goes away; new fields leave it as it is."""
+MAX_WHOLE: Final = 2**63 - 1
+MAX_START: Final = 1e9
+"""Beats; a song of years."""
 
 
 def _key_label(key: Key) -> str:
@@ -46,7 +49,7 @@ def _number_of(value: object) -> object:
 
 
 KeyText = Annotated[Key, BeforeValidator(_key_of), PlainSerializer(_key_label)]
-Level = Annotated[float, BeforeValidator(_number_of), PlainSerializer(_number_or_none)]
+Level = Annotated[float, Field(allow_inf_nan=True), BeforeValidator(_number_of), PlainSerializer(_number_or_none)]
 """A level in decibels; JSON has no infinity, so that of silence is null there."""
 
 
@@ -92,7 +95,7 @@ class AudioWindow:
     join_db: float | None = None
 
 
-@with_config(ConfigDict(extra="ignore"))
+@with_config(ConfigDict(extra="ignore", allow_inf_nan=False))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """Everything about a clip.
@@ -202,9 +205,13 @@ def receipt_to_json(receipt: Receipt) -> bytes:
 
 
 def receipt_from_json(text: str | bytes) -> Receipt:
-    """The inverse of ``receipt_to_json``. Raises ``ClipError`` for what is not a receipt, or of a newer version."""
+    """The inverse of ``receipt_to_json``. Raises ``ClipError`` for what is not a receipt, or of a newer version.
+
+    Anyone may have written it: its numbers are finite and fit a database, and its maps are maps.
+    """
     try:
         receipt = _RECEIPT.validate_json(text)
+        _require_possible(receipt)
     except ValidationError as error:
         _require_known_version(_version_of(text))
         first = error.errors()[0]
@@ -214,6 +221,16 @@ def receipt_from_json(text: str | bytes) -> Receipt:
         raise ClipError(f"This is not a receipt of a clip: {error}") from None
     _require_known_version(receipt.schema_version)
     return receipt
+
+
+def _require_possible(receipt: Receipt) -> None:
+    """Raises ``ClipError``, and ``NotationError`` for a map that is none."""
+    counts = (receipt.take, receipt.bars, receipt.sample_rate_hz, receipt.frames)
+    if min(counts) < 0 or max(*counts, abs(receipt.seed)) > MAX_WHOLE:
+        raise ClipError("a whole number in it cannot be.")
+    if abs(receipt.start) > MAX_START:
+        raise ClipError(f"it cannot begin at beat {receipt.start:g}.")
+    _ = receipt.tempo_map
 
 
 def _version_of(text: str | bytes) -> object:

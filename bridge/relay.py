@@ -23,9 +23,10 @@ import httpx2
 from bridge.clips import ClipFolder
 from bridge.config import Config
 from bridge.daw_desk import DawDesk
-from bridge.errors import RequestError
+from bridge.errors import RequestError, StartError
 from bridge.host_config import with_folder
 from bridge.hosts import mailbox_folder, require_host
+from bridge.http_config import is_loopback
 from bridge.json_messages import reply_of
 from bridge.machine import Machine
 from bridge.mailbox import HOST as MAILBOX
@@ -57,8 +58,10 @@ class Relay:
     ) -> None:
         """``url`` is that of the daemon's HTTP; ``config`` says where to listen, where clips go, and which DAW is here.
 
-        Nothing is opened before ``run``. ``tell`` is given lines for the user.
+        Nothing is opened before ``run``. ``tell`` is given lines for the user. Raises ``StartError`` where OSC would be
+        heard from any machine.
         """
+        require_hosts_named(config.osc.host, osc_allows_hosts=bool(config.osc.allow_hosts))
         self._url, self._config, self._tell = url, config, tell
         self.folder = RelayFolder(config.clips.folder)
         host = self._host = require_host(config.host.name).make(with_folder(config.host, self.folder.path))
@@ -193,6 +196,15 @@ class Relay:
                     view["clips_folder"] = str(self.folder.path)
                     return StateReply(json=json.dumps(view, ensure_ascii=False))
         return reply
+
+
+def require_hosts_named(host: str, *, osc_allows_hosts: bool) -> None:
+    """Raises ``StartError`` where OSC listens beyond this machine and nobody is named: a relay takes no token."""
+    if not is_loopback(host) and not osc_allows_hosts:
+        raise StartError(
+            f"OSC at {host} is reached from other machines: name those that may send in osc.allow_hosts. What they "
+            "send goes to the daemon under this relay's token."
+        )
 
 
 def _no_charts(chart: Sequence[SessionEvent], wishes: Sequence[SessionEvent]) -> str:

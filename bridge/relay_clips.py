@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 from collections import deque
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -14,7 +15,7 @@ import httpx2
 from bridge.errors import HostError, SidemanError
 from bridge.json_messages import command_json, reply_json, reply_of
 from bridge.osc_replies import ClipReply, NoticeReply, ProgressReply, Reply
-from bridge.relay_fetch import Fetched, Fetcher
+from bridge.relay_fetch import Fetched, Fetcher, read_bounded
 from bridge.relay_files import RelayFolder
 from bridge.relay_link import Json
 from bridge.relay_requests import Requests
@@ -24,6 +25,10 @@ from plugin_host.host import Host, Placement
 
 CAUGHT_UP: Final = 500
 """So many clips that were made while there was no link are brought; older ones stay where they are."""
+MAX_ANSWER_BYTES: Final = 64 << 20
+"""The session and the list of clips have fewer bytes."""
+NO_ANSWER: Final = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What reading an answer raises that is none of a daemon's."""
 MAX_UNSAID: Final = 256
 """So many placed clips are told of once the link is back."""
 
@@ -105,7 +110,7 @@ class ClipLines:
             clips = (await self._asked(f"/api/clips?limit={CAUGHT_UP}"))["clips"]
             listed = [(str(one["id"]), str(one["sha256"]), one) for one in clips]
             made = [str(one["request_id"]) for one in clips]
-        except (httpx2.HTTPError, ValueError, KeyError, TypeError) as error:
+        except (httpx2.HTTPError, SidemanError, *NO_ANSWER) as error:
             self._tell(f"clips made meanwhile could not be listed ({error}); they are when the link is back")
             return
         if self._before is None:
@@ -120,8 +125,8 @@ class ClipLines:
             self._in_line(end, {**reply_json(end), "all": True, **self._requests.owner(end.id)})
 
     async def _asked(self, path: str) -> Json:
-        response = await self._http.get(path)
-        answer: Json = response.raise_for_status().json()
+        content = await read_bounded(self._http, path, MAX_ANSWER_BYTES, httpx2.Response.raise_for_status)
+        answer: Json = await asyncio.to_thread(json.loads, content)
         return answer
 
     async def _clips_of(self, request_id: str) -> None:
@@ -157,7 +162,11 @@ class ClipLines:
             await self._place(self._host, fetched)
 
     async def _place(self, host: Host, fetched: Fetched) -> None:
-        placement = placement_of(fetched)
+        try:
+            placement = placement_of(fetched)
+        except (SidemanError, ArithmeticError, ValueError) as error:
+            self._notice(fetched.receipt.request_id, f"{fetched.path.name} cannot be placed: {error}")
+            return
         try:
             async with asyncio.timeout(PLACE_LIMIT_S):
                 where = await host.place(placement)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,12 @@ from urllib.parse import quote
 
 import httpx2
 
+from bridge.clip_shelf import CLIP_ID, MAX_RECEIPT_BYTES
 from bridge.errors import ClipError
+from bridge.live_takes import CHANNELS
 from bridge.receipt_schema import Receipt, receipt_from_json
-from bridge.relay_files import RelayFolder, disk_error
+from bridge.relay_files import NotWhole, RelayFolder, disk_error
+from bridge.wav import BYTES_PER_SAMPLE
 
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 15.0
@@ -21,6 +25,10 @@ ResultT = TypeVar("ResultT")
 MAX_WRONG: Final = 3
 """A file that is never what its receipt says is given up after this many times."""
 TIMEOUT: Final = httpx2.Timeout(10.0, connect=5.0)
+IDENTITY: Final = {"accept-encoding": "identity"}
+MAX_HEAD_BYTES: Final = 1 << 16
+"""What a WAV file has besides its samples."""
+MAX_AUDIO_BYTES: Final = 1 << 32
 
 
 class ClipGone(ClipError):
@@ -59,18 +67,22 @@ class Fetcher:
         folder does not take it.
         """
         wrong = 0
+        if not CLIP_ID.fullmatch(clip_id):
+            raise ClipError(f"{clip_id[:64]!r} is no id of a clip.")
         receipt = await self._patiently(clip_id, lambda: self._receipt(clip_id))
         if path := await asyncio.to_thread(self._folder.find, clip_id, receipt.sha256):
             return Fetched(path=path, receipt=receipt)
         part = self._folder.part(clip_id, receipt.sha256)
         while wrong < MAX_WRONG:
-            await self._patiently(clip_id, lambda: self._audio(clip_id, receipt.sha256, part))
-            path = await asyncio.to_thread(self._folder.finish, clip_id, part, receipt)
-            if path:
+            await self._patiently(clip_id, lambda: self._audio(clip_id, receipt, part))
+            try:
+                path = await asyncio.to_thread(self._folder.finish, clip_id, part, receipt)
+            except NotWhole as error:
+                wrong += 1
+                self._tell(f"{error} It is brought again.")
+            else:
                 return Fetched(path=path, receipt=receipt)
-            wrong += 1
-            self._tell(f"{clip_id}: what came is not what its receipt says; it is brought again")
-        raise ClipGone(f"{clip_id} came {MAX_WRONG} times with another SHA-256 than its receipt says, and is given up.")
+        raise ClipGone(f"{clip_id} came {MAX_WRONG} times as another file than its receipt says, and is given up.")
 
     async def _patiently(self, clip_id: str, step: Callable[[], Awaitable[ResultT]]) -> ResultT:
         """Repeat a step with growing pauses until the link holds; progress makes the pause short again."""
@@ -79,7 +91,7 @@ class Fetcher:
             before = self._came
             try:
                 return await step()
-            except httpx2.TransportError as error:
+            except httpx2.RequestError as error:
                 pause_s = FIRST_PAUSE_S if self._came > before else pause_s
                 why = str(error) or type(error).__name__
                 self._tell(f"{clip_id}: the link broke ({why}); on again in {pause_s:g} s")
@@ -87,17 +99,22 @@ class Fetcher:
             pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
 
     async def _receipt(self, clip_id: str) -> Receipt:
-        response = await self._client.get(_path(clip_id), timeout=TIMEOUT)
-        _require(response, clip_id)
+        content = await read_bounded(
+            self._client, _path(clip_id), MAX_RECEIPT_BYTES, lambda response: _require(response, clip_id)
+        )
         try:
-            return receipt_from_json(response.content)
+            receipt = receipt_from_json(content)
         except ClipError as error:
             raise ClipGone(f"{clip_id}: {error}") from None
+        if most_bytes(receipt) > MAX_AUDIO_BYTES:
+            raise ClipGone(f"{clip_id}: its receipt says that it is longer than any WAV file.")
+        return receipt
 
-    async def _audio(self, clip_id: str, sha256: str, part: Path) -> None:
+    async def _audio(self, clip_id: str, receipt: Receipt, part: Path) -> None:
         """What is missing of the file; from the start where the file is another one by now."""
+        sha256, room = receipt.sha256, most_bytes(receipt)
         have = await asyncio.to_thread(_size_of, part)
-        headers = {"accept-encoding": "identity"}
+        headers = dict(IDENTITY)
         if have:
             headers |= {"range": f"bytes={have}-", "if-range": f'"{sha256}"'}
         async with self._client.stream("GET", f"{_path(clip_id)}/audio", headers=headers, timeout=TIMEOUT) as response:
@@ -106,13 +123,42 @@ class Fetcher:
             _require(response, clip_id)
             if response.headers.get("etag") != f'"{sha256}"':
                 raise ClipGone(f"{clip_id} is another file by now than its receipt says.")
+            goes_on = response.status_code == 206
+            room -= have if goes_on else 0
             try:
-                with part.open("ab" if response.status_code == 206 else "wb") as file:
-                    async for block in response.aiter_bytes(1 << 16):
-                        await asyncio.to_thread(file.write, block)
-                        self._came += len(block)
+                async with contextlib.aclosing(response.aiter_bytes(1 << 16)) as blocks:
+                    with part.open("ab" if goes_on else "wb") as file:
+                        async for block in blocks:
+                            room -= len(block)
+                            if room < 0:
+                                raise ClipGone(f"{clip_id} is longer than its receipt says.")
+                            await asyncio.to_thread(file.write, block)
+                            self._came += len(block)
+            except ClipGone:
+                await asyncio.to_thread(part.unlink, missing_ok=True)
+                raise
             except OSError as error:
                 raise disk_error(part.parent, error) from None
+
+
+async def read_bounded(
+    client: httpx2.AsyncClient, path: str, limit: int, judge: Callable[[httpx2.Response], object]
+) -> bytes:
+    """What a path of the daemon answers, of at most ``limit`` bytes. Raises ``ClipGone`` for more, and as ``judge``."""
+    content = bytearray()
+    async with client.stream("GET", path, headers=IDENTITY, timeout=TIMEOUT) as response:
+        judge(response)
+        async with contextlib.aclosing(response.aiter_bytes(1 << 16)) as blocks:
+            async for block in blocks:
+                content += block
+                if len(content) > limit:
+                    raise ClipGone(f"The daemon answers {path} with more than {limit} bytes.")
+    return bytes(content)
+
+
+def most_bytes(receipt: Receipt) -> int:
+    """As many bytes as the WAV file of a receipt can have."""
+    return MAX_HEAD_BYTES + receipt.frames * CHANNELS * BYTES_PER_SAMPLE
 
 
 def _path(clip_id: str) -> str:

@@ -122,7 +122,7 @@ class RelayLink:
     def _take(self, text: str | bytes) -> None:
         try:
             event = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             event = None
         if isinstance(event, dict):
             self._heard(event)

@@ -39,7 +39,8 @@ class Requests:
             if len(self._owners) > self._limit:
                 del self._owners[next(iter(self._owners))]
         if isinstance(reply, Accepted):
-            self._open.add(request_id)
+            if len(self._open) < self._limit:
+                self._open.add(request_id)
             self._ended_here.discard(request_id)
         elif isinstance(reply, ENDS):
             self._open.discard(request_id)
@@ -59,9 +60,12 @@ class Requests:
         """
         if not isinstance(jobs, dict):
             return ()
-        under_way = {jobs.get("running"), *(jobs.get("waiting") or ())}
+        waiting = jobs.get("waiting")
+        under_way = [jobs.get("running"), *(waiting if isinstance(waiting, list) else ())]
         gone = sorted(one for one in before & self._open if one not in under_way)
         self._open.difference_update(gone)
+        if len(self._ended_here) > self._limit:  # ends that never came
+            self._ended_here.clear()
         self._ended_here.update(gone)
         return tuple(_end(one, clips.count(one)) for one in gone)
 

@@ -115,10 +115,10 @@ def remove(folder: ClipFolder, clip_id: str, now_s: float) -> bool:
             target.mkdir(exist_ok=True)
             stem = _free_stem(target, clip_id)
             kept_audio, kept_receipt = (target / f"{stem}{suffix}" for suffix in (AUDIO_SUFFIX, RECEIPT_SUFFIX))
+            os.utime(receipt_path, (now_s, now_s))  # first: an old receipt would be deleted there at once
             receipt_path.rename(kept_receipt)
             try:
                 audio.rename(kept_audio)
-                os.utime(kept_receipt, (now_s, now_s))
             except OSError:
                 with contextlib.suppress(OSError):
                     kept_receipt.rename(receipt_path)
@@ -137,11 +137,12 @@ def remove(folder: ClipFolder, clip_id: str, now_s: float) -> bool:
 def _mend(folder: ClipFolder, removed: Path) -> None:
     """Put back receipts whose WAV files are still in the folder: a removal was cut short between the two."""
     with contextlib.suppress(OSError, DiskError):
-        for receipt in _receipts(removed):
+        halves = [receipt for receipt in _receipts(removed) if not receipt.with_suffix(AUDIO_SUFFIX).exists()]
+        for receipt in halves:
             audio, target = (folder.path / f"{receipt.stem}{suffix}" for suffix in (AUDIO_SUFFIX, RECEIPT_SUFFIX))
-            if receipt.with_suffix(AUDIO_SUFFIX).exists() or target.exists() or not audio.is_file():
-                continue
-            with folder.changing():
+            with folder.changing():  # looked at once more: another program may have been between the two files
+                if receipt.with_suffix(AUDIO_SUFFIX).exists() or target.exists() or not audio.is_file():
+                    continue
                 receipt.rename(target)
 
 

@@ -2,16 +2,68 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Generic, TypeVar
 
 from bridge.session import SessionState
-from midi.chords import Progression, chord_label
+from midi.chords import ChordChange, Progression, chord_label
+from midi.drums import DrumHit
 from midi.events import AudioRegion
+from midi.melody import Note
 from midi.time import Seconds, TempoMap
 
 Json = dict[str, Any]
+T = TypeVar("T")
 SHORT: Final = 64
 """Longer lists and texts are left out of a shortened view."""
+
+
+class _Kept(Generic[T]):
+    """The view of a long tuple, made once for as long as it is the same one; it is not to be changed."""
+
+    def __init__(self, view: Callable[[T], Json]) -> None:
+        self._view = view
+        self._made: tuple[Sequence[T], list[Json]] = ((), [])
+
+    def __call__(self, source: Sequence[T]) -> list[Json]:
+        of, made = self._made
+        if of is not source:
+            made = [self._view(one) for one in source]
+            self._made = source, made
+        return made
+
+
+_changes: Final = _Kept[ChordChange](lambda change: {"beat": change.at, "chord": chord_label(change.chord)})
+_hits: Final = _Kept[DrumHit](lambda hit: {"beat": hit.at, "voice": hit.voice, "velocity": hit.velocity})
+_notes: Final = _Kept[Note](
+    lambda note: {"beat": note.at, "length": note.length, "pitch": note.pitch, "velocity": note.velocity}
+)
+
+
+class ViewText:
+    """A view as JSON. What is long is written once for as long as it is the same object: charts change seldom."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[object, str]] = {}
+
+    def of(self, view: Json) -> str:
+        """The same as ``json.dumps``, without spaces; half of a surrogate pair becomes a question mark."""
+        return f"{{{','.join(f'{_dumped(name)}:{self._text(name, value)}' for name, value in view.items())}}}"
+
+    def _text(self, name: str, value: object) -> str:
+        if not isinstance(value, list) or len(value) <= SHORT:
+            return _dumped(value)
+        of, text = self._kept.get(name, (None, ""))
+        if of is not value:
+            text = _dumped(value)
+            self._kept[name] = value, text
+        return text
+
+
+def _dumped(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return text.encode("utf-8", "replace").decode()
 
 
 def state_view(state: SessionState, now: Seconds) -> Json:
@@ -29,13 +81,10 @@ def state_view(state: SessionState, now: Seconds) -> Json:
         "from": state.start,
         "key": state.key.label if state.key else None,
         "chords": progression_text(state.chords.progression),
-        "chord_changes": [{"beat": change.at, "chord": chord_label(change.chord)} for change in state.chords.changes],
+        "chord_changes": _changes(state.chords.changes),
         "drums": {pattern.voice: pattern.text for pattern in state.drums.patterns},
-        "drum_hits": [{"beat": hit.at, "voice": hit.voice, "velocity": hit.velocity} for hit in state.drums.hits],
-        "melody": [
-            {"beat": note.at, "length": note.length, "pitch": note.pitch, "velocity": note.velocity}
-            for note in state.melody.notes
-        ],
+        "drum_hits": _hits(state.drums.hits),
+        "melody": _notes(state.melody.notes),
         "chart_bars": {"chords": state.chords.bars, "drums": state.drums.bars, "melody": state.melody.bars},
         "prompt": state.prompt,
         "engine": state.engine,

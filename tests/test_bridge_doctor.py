@@ -107,11 +107,32 @@ def test_known_programs_are_named_where_their_ports_are_taken(
     port = udp.getsockname()[1]
     known = KnownPort(port=port, kind="udp", program="AbletonOSC in Live", advice="It can be followed.")
     monkeypatch.setattr(doctor_machine, "KNOWN_PORTS", (known,))
-    _, found = ports(config(tmp_path, osc={"port": 0}))
+    _, found = ports(config(tmp_path, osc={"port": 0}, http={"enabled": False}))
     assert found.status == "ok"
     assert f"UDP port {port}, taken by " in found.what
     assert "usually that of AbletonOSC in Live" in found.what
     assert found.advice == "It can be followed."
+
+
+def test_a_port_whose_connections_have_just_ended_is_free() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            server, _ = listener.accept()
+            server.close()  # this end waits for a minute, in the state TIME_WAIT
+            assert client.recv(1) == b""
+    assert taken(port, "tcp") is None
+
+
+def test_the_port_of_the_panel_is_looked_at(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        told = config(tmp_path, osc={"port": 0}, http={"port": port})
+        lines = [finding.line for finding in ports(told)]
+        assert any(f"TCP port {port}" in line and "not free for the panel" in line for line in lines)
+    assert any(f"TCP port {port} on 127.0.0.1 is free" in finding.line for finding in ports(told))
+    off = config(tmp_path, osc={"port": 0}, http={"enabled": False, "port": port})
+    assert not any(str(port) in finding.line for finding in ports(off))
 
 
 def test_the_table_of_ports_has_each_once() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sqlite3
 import threading
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from library_clips import receipt, write
 
 from bridge import library_db
+from bridge.clip_shelf import FolderShelf
 from bridge.clips import OWN_FOLDER, Clip, ClipFolder
 from bridge.errors import ClipError
 from bridge.library import Library, LibraryError, NoSuchClip
@@ -154,6 +156,13 @@ def test_a_key_s_own_chord_is_found_by_its_symbol(folder: ClipFolder, library: L
     text = clip.receipt_path.read_text(encoding="utf-8").replace('"label": "Cm"', '"label": "C minor"')
     clip.receipt_path.write_text(text, encoding="utf-8")
     assert library.search(parse_query("chords:Cm"))[0].chords == ("Cm",)
+
+
+def test_clips_are_found_beyond_any_page(folder: ClipFolder, library: Library) -> None:
+    for number in range(5):
+        write(folder, f"take-{number}", created_at=f"2026-04-0{number + 1}T12:00:00+00:00")
+    pages = [[one.request_id for one in library.search(Query(limit=2), offset)] for offset in (0, 2, 4, 6)]
+    assert pages == [["take-4", "take-3"], ["take-2", "take-1"], ["take-0"], []]
 
 
 # Saying
@@ -314,6 +323,36 @@ def test_receipts_that_cannot_be_read_are_told_and_the_rest_is_found(folder: Cli
         f"sideman-{name}-t0_120bpm_Am.json" for name in ("newer", "other", "short")
     ]
     assert "update Sideman" in lines[0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tempo": []}, {"meter": []}, {"bpm": math.nan}, {"seconds": math.inf}, {"start": math.nan}, {"start": 1e300},
+        {"seed": 10**30}, {"bars": 10**30}, {"take": -1}, {"total_score": math.nan}, {"drums": [{"at": math.inf}]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_receipt_with_impossible_numbers_is_told_and_costs_no_other_clip(
+    folder: ClipFolder, library: Library, change: dict[str, object]
+) -> None:
+    write(folder, "good")
+    odd = write(folder, "odd")
+    odd.receipt_path.write_text(json.dumps(told(odd) | change), encoding="utf-8")
+    assert found(library) == ["good"]
+    (line,) = library.scan().unreadable
+    assert line.startswith("sideman-odd-t0_120bpm_Am.json: This is not a receipt of a clip: ")
+    page = FolderShelf(folder.path).page(10, 0)
+    assert [clip.view["request_id"] for clip in page.clips] == ["good"]
+
+
+def test_a_clip_has_the_bar_lines_of_its_own_tempo_and_meter(folder: ClipFolder) -> None:
+    clip = write(folder, "meters")
+    meters = [{"bar": bar, "meter": {"numerator": beats, "denominator": 4}} for bar, beats in ((1, 4), (2, 3))]
+    changes = {"bars": 3, "meter": meters}
+    clip.receipt_path.write_text(json.dumps(told(clip) | changes), encoding="utf-8")
+    (shelved,) = FolderShelf(folder.path).page(1, 0).clips
+    assert shelved.view["bar_lines"] == [2.0, 3.5]
 
 
 # The database

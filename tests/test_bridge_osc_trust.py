@@ -65,7 +65,7 @@ def test_another_machine_is_heard_once_it_has_subscribed_with_the_token() -> Non
 def test_this_machine_and_hosts_that_were_allowed_need_no_token() -> None:
     assert Bench().receive(HERE, "/sideman/ping") == [Pong(version="1")]
     assert Bench("192.0.2.7").receive(ELSEWHERE, "/sideman/ping") == [Pong(version="1")]
-    assert Bench(token=None).receive(ELSEWHERE, "/sideman/ping") == [Pong(version="1")]
+    assert Bench("192.0.2.7", token=None).receive(ELSEWHERE, "/sideman/ping") == [Pong(version="1")]
 
 
 def test_a_token_names_another_port_too() -> None:
@@ -101,3 +101,11 @@ def test_what_comes_from_elsewhere_is_not(host: str) -> None:
 
 def test_a_token_is_not_shown_by_what_is_logged() -> None:
     assert TOKEN not in repr(Subscribe(token=TOKEN))
+
+
+def test_without_a_token_this_machine_and_hosts_that_were_named_are_heard_and_nobody_else() -> None:
+    trust = Trust(None, ["10.0.0.5"])
+    assert trust.hears(Client("127.0.0.1", 1))
+    assert trust.hears(Client("::ffff:10.0.0.5", 1))
+    assert not trust.hears(Client("10.0.0.6", 1))
+    assert not trust.show(Client("10.0.0.6", 1), "")

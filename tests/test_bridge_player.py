@@ -259,7 +259,7 @@ def test_a_clip_that_was_deleted_while_it_plays_is_heard_on_and_before_is_told(
     first = client.clip("one")
     client.osc.send("/sideman/play", "f", 0.0)
     client.player("launched", "one")
-    for path in (tmp_path / "clips").iterdir():
+    for path in (tmp_path / "clips").glob("sideman-*"):
         path.unlink()
     played = len(device.played())
     eventually(

@@ -271,6 +271,16 @@ def test_a_jump_is_followed(to: float) -> None:
     assert clicks(rig.audio[RATE // 2 :], TONE_HZ, 0.5) < SMOOTH
 
 
+def test_a_jump_that_is_nearly_the_clips_length_is_exact_too() -> None:
+    """Ten milliseconds beside it: a drift of that size would be slipped, a jump is not."""
+    take = noise_take("a")
+    rig = playing(take, seconds=2.0)
+    rig.tell(ev.Locate(at=Beats(12.02)))
+    rig.run(1.0)
+    place = round(rig.frame_of(13.0))
+    assert np.array_equal(rig.audio[place:][:8000], loops_of(own(take), 24000, 8000))
+
+
 def test_a_cycle_of_the_clips_length_leaves_it_untouched() -> None:
     take = noise_take("a", bars=2)
     rig = playing(take, seconds=1.0)

@@ -6,7 +6,7 @@ import ast
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from bridge.clips import Clip
 from bridge.config import Config
+from bridge.errors import ClipError, StartError
 from bridge.event_messages import TOLD_EVENTS, messages_of_event
 from bridge.json_messages import command_json, messages_of
 from bridge.osc_client import datagram
@@ -517,6 +518,141 @@ async def test_a_file_that_is_not_what_its_receipt_says_is_given_up(tmp_path: Pa
     assert list((tmp_path / "here").iterdir()) == []
     assert len(lines) == 3
     await client.aclose()
+
+
+def answering(
+    receipt: bytes, audio: bytes | Endless, tag: str
+) -> tuple[Callable[[httpx2.Request], httpx2.Response], list[str]]:
+    """A daemon that answers this, and what it was asked."""
+    asked: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.url.path)
+        if request.url.path.endswith("audio"):
+            headers = {"etag": f'"{tag}"'}
+            if isinstance(audio, bytes):
+                return httpx2.Response(200, content=audio, headers=headers)
+            return httpx2.Response(200, stream=audio, headers=headers)
+        return httpx2.Response(200, content=receipt)
+
+    return answer, asked
+
+
+class Endless(httpx2.AsyncByteStream):
+    """An answer that never ends."""
+
+    def __aiter__(self) -> Endless:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return bytes(1 << 16)
+
+
+def with_facts(clip: Clip, **facts: object) -> bytes:
+    return json.dumps(json.loads(clip.receipt_path.read_bytes()) | facts).encode()
+
+
+@pytest.mark.parametrize("clip_id", ["../mine/sideman-verse-t0_120bpm", "/etc/x", "..", "", "notes", "sideman-a/b"])
+@on_loop
+async def test_a_daemon_reaches_no_file_outside_the_folder_by_a_clips_name(tmp_path: Path, clip_id: str) -> None:
+    mine = a_clip(tmp_path / "mine")
+    (tmp_path / "here").mkdir()
+    answer, asked = answering(mine.receipt_path.read_bytes(), b"", mine.sha256)
+    bring, client = fetcher(tmp_path / "here", answer, [])
+    with pytest.raises(ClipError, match="no id"):
+        await bring.fetch(clip_id)
+    assert asked == []
+    with pytest.raises(ClipError, match="no id"):
+        RelayFolder(tmp_path / "here").find(clip_id, mine.sha256)
+    await client.aclose()
+
+
+@pytest.mark.parametrize("sha256", ["", "/../../mine/abcd", "G" * 64, "ab" * 31])
+@on_loop
+async def test_a_daemon_reaches_no_file_by_a_checksum_that_is_none(tmp_path: Path, sha256: str) -> None:
+    clip = a_clip(tmp_path / "there")
+    (tmp_path / "here").mkdir()
+    answer, asked = answering(with_facts(clip, sha256=sha256), b"", sha256)
+    bring, client = fetcher(tmp_path / "here", answer, [])
+    with pytest.raises(ClipError, match="no SHA-256"):
+        await bring.fetch(clip.id)
+    assert len(asked) == 1
+    assert list((tmp_path / "here").iterdir()) == []
+    await client.aclose()
+
+
+@on_loop
+async def test_a_daemon_that_never_ends_fills_neither_disk_nor_memory(tmp_path: Path) -> None:
+    clip = a_clip(tmp_path / "there", seconds=0.2)
+    (tmp_path / "here").mkdir()
+    answer, _ = answering(clip.receipt_path.read_bytes(), Endless(), clip.sha256)
+    bring, client = fetcher(tmp_path / "here", answer, [])
+    with pytest.raises(ClipGone, match="longer than its receipt"):
+        await bring.fetch(clip.id)
+    assert list((tmp_path / "here").iterdir()) == []
+    await client.aclose()
+    bring, client = fetcher(tmp_path / "here", lambda _: httpx2.Response(200, stream=Endless()), [])
+    with pytest.raises(ClipGone, match="more than"):
+        await bring.fetch(clip.id)
+    await client.aclose()
+    answer, _ = answering(with_facts(clip, frames=1 << 40), b"", clip.sha256)
+    bring, client = fetcher(tmp_path / "here", answer, [])
+    with pytest.raises(ClipGone, match="longer than any"):
+        await bring.fetch(clip.id)
+    await client.aclose()
+
+
+@pytest.mark.parametrize(("frames", "words"), [(None, "no WAV file"), (9601, "of another length")])
+@on_loop
+async def test_what_is_no_clip_of_the_receipts_length_is_never_given_to_a_daw(
+    tmp_path: Path, frames: int | None, words: str
+) -> None:
+    clip = a_clip(tmp_path / "there", seconds=0.2)
+    (tmp_path / "here").mkdir()
+    audio = b"#!/bin/sh" if frames is None else clip.path.read_bytes()
+    sha256 = hashlib.sha256(audio).hexdigest()
+    answer, _ = answering(with_facts(clip, sha256=sha256, frames=frames or clip.frames), audio, sha256)
+    bring, client = fetcher(tmp_path / "here", answer, lines := [])
+    with pytest.raises(ClipGone, match="3 times"):
+        await bring.fetch(clip.id)
+    assert all(words in line for line in lines)
+    assert list((tmp_path / "here").iterdir()) == []
+    await client.aclose()
+
+
+@on_loop
+async def test_a_receipt_that_is_there_already_is_not_written_over(tmp_path: Path) -> None:
+    clip = a_clip(tmp_path / "there")
+    (tmp_path / "here").mkdir()
+    mine = tmp_path / "here" / f"{clip.id}.json"
+    mine.write_text("my own notes")
+    answer, _ = answering(clip.receipt_path.read_bytes(), clip.path.read_bytes(), clip.sha256)
+    bring, client = fetcher(tmp_path / "here", answer, [])
+    assert (await bring.fetch(clip.id)).path.name == f"{clip.id}-2.wav"
+    assert mine.read_text() == "my own notes"
+    await client.aclose()
+
+
+@on_loop
+async def test_a_run_that_ended_between_receipt_and_clip_is_finished_under_the_same_name(tmp_path: Path) -> None:
+    clip = a_clip(tmp_path / "there")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / clip.receipt_path.name).write_bytes(clip.receipt_path.read_bytes())
+    answer, _ = answering(clip.receipt_path.read_bytes(), clip.path.read_bytes(), clip.sha256)
+    bring, client = fetcher(tmp_path / "here", answer, [])
+    assert (await bring.fetch(clip.id)).path == tmp_path / "here" / clip.path.name
+    assert len(list((tmp_path / "here").iterdir())) == 2
+    await client.aclose()
+
+
+def test_a_relay_is_heard_by_this_machine_alone_unless_hosts_are_named(tmp_path: Path) -> None:
+    def relay(**osc: object) -> Relay:
+        config = Config.model_validate({"osc": {"port": 0, **osc}, "clips": {"folder": tmp_path}})
+        return Relay("http://127.0.0.1:1", None, config, tell=lambda _: None)
+
+    with pytest.raises(StartError, match="allow_hosts"):
+        relay(host="0.0.0.0")
+    relay(host="0.0.0.0", allow_hosts=["10.0.0.5"])
 
 
 @pytest.mark.parametrize("status", [404, 410])

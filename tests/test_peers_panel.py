@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from bridge.osc_client import OscClient
 from bridge.spawned import SpawnedDaemon, spawned_daemon
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.peer
 CHROMIUM = "/usr/bin/chromium"
@@ -22,8 +25,17 @@ HTTP = "127.0.0.1:9771"
 WITHIN_MS = 20_000
 
 
+def expect(what: Any) -> Any:
+    """What is expected of the page; Playwright is there where the tests against real programs run."""
+    from playwright.sync_api import expect as expected
+
+    return expected(what)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield browser
@@ -52,6 +64,33 @@ def page(browser: Browser, daemon: SpawnedDaemon) -> Iterator[Page]:
     context.close()
     assert mistakes == []
     assert [url for url in foreign if not url.startswith(("data:", "blob:"))] == []
+
+
+def fill(page: Page, daemon: SpawnedDaemon) -> None:
+    """A chart of 128 bars, every drum, many takes with long names, and a long message."""
+    voices = [
+        "kick",
+        "snare",
+        "closed_hat",
+        "open_hat",
+        "clap",
+        "rim",
+        "low_tom",
+        "mid_tom",
+        "high_tom",
+        "ride",
+        "crash",
+    ]
+    with OscClient(daemon.host, daemon.port) as client:
+        client.send("/sideman/chords", "s", " | ".join(["Am7b5 D7b9 Gmaj7 C#dim7"] * 128))
+        for voice in voices:
+            client.send("/sideman/drums", "ss", voice, "x.o.X..." * 32)
+        client.send("/sideman/bars", "i", 1)
+        client.send("/sideman/takes", "i", 16)
+        client.send("/sideman/prompt", "s", "a very long prompt " * 20)
+        client.send("/sideman/generate")
+        client.send("/sideman/engine", "s", "nothing of this name " * 5)
+    expect(page.locator(".take")).to_have_count(16, timeout=3 * WITHIN_MS)
 
 
 def session(page: Page) -> Any:
@@ -136,6 +175,132 @@ def test_a_clip_is_asked_for_heard_kept_and_dragged_out(page: Page, tmp_path: Pa
     assert download.value.suggested_filename == name
 
 
+def test_an_edit_keeps_the_bars_that_the_clip_does_not_reach(page: Page, daemon: SpawnedDaemon) -> None:
+    """The chart is longer than the clip, and longer than the lane shows."""
+    with OscClient(daemon.host, daemon.port) as client:
+        client.send("/sideman/chords", "s", " | ".join(["Am", "F"] * 40))
+    expect(page.get_by_text("64 of 80 bars")).to_be_visible()
+    page.keyboard.press("c")
+    page.keyboard.type("Dm")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(page.locator("#chord-1")).to_have_value("Dm")
+    page.wait_for_function("fetch('/api/session').then(one => one.json()).then(one => one.chords.startsWith('Dm'))")
+    assert session(page)["chords"].split(" | ") == ["Dm", "F", *["Am", "F"] * 39]
+    with OscClient(daemon.host, daemon.port) as client:
+        client.send("/sideman/chords", "s", "Am | F")
+    expect(page.locator("#chord-4")).to_have_value("F")
+    page.locator("#chord-4").fill("G7")
+    page.keyboard.press("Enter")
+    page.wait_for_function("fetch('/api/session').then(one => one.json()).then(one => one.chords.includes('G7'))")
+    assert session(page)["chords"] == "Am | F | Am | G7", "what is heard changes in this bar alone"
+
+
+def test_drums_are_written_in_bars_of_their_own_meters(page: Page, daemon: SpawnedDaemon) -> None:
+    with OscClient(daemon.host, daemon.port) as client:
+        client.send("/sideman/meter/at", "iii", 2, 7, 8)
+        client.send("/sideman/drums", "ss", "kick", "x...x...x...x..." + "x.............")
+    page.get_by_label("Bar 2 of the pattern").click()
+    expect(page.locator(".drums .row").first.get_by_role("gridcell")).to_have_count(14)
+    page.get_by_label("kick, step 3: rest").click()
+    page.wait_for_function("fetch('/api/session').then(one => one.json()).then(one => one.drums.kick.includes('x.x'))")
+    assert session(page)["drums"]["kick"].replace("|", "").replace(" ", "") == "x...x...x...x..." + "x.x..........."
+    assert page.locator("footer.error").count() == 0
+
+
+def test_what_a_key_does_is_meant_for_the_take_that_is_chosen(
+    page: Page, daemon: SpawnedDaemon, tmp_path: Path
+) -> None:
+    """Two requests of one name make two clips, and the older one is kept."""
+    for takes in (1, 2):
+        with OscClient(daemon.host, daemon.port) as client:
+            client.send("/sideman/chords", "s", "Am")
+            client.send("/sideman/generate", "s", "verse")
+        expect(page.locator(".take")).to_have_count(takes, timeout=WITHIN_MS)
+        expect(page.locator(".take .score")).to_have_count(takes, timeout=WITHIN_MS)
+    older = page.locator(".take").nth(1)
+    older.locator(".what").click()
+    page.keyboard.press("s")
+    expect(older.locator(".kept")).to_be_visible()
+    expect(page.locator(".take .kept")).to_have_count(1)
+
+
+def test_help_closes_without_cancelling_and_a_button_is_pressed_by_its_key(page: Page, daemon: SpawnedDaemon) -> None:
+    with OscClient(daemon.host, daemon.port) as client:
+        client.send("/sideman/chords", "s", "Am | F | C | G")
+        client.send("/sideman/bars", "i", 128)
+        client.send("/sideman/takes", "i", 8)
+        client.send("/sideman/generate", "s", "long-one")
+    expect(page.get_by_label("Request long-one")).to_be_visible()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert session(page)["jobs"]["running"] == "long-one"
+    page.reload()
+    expect(page.get_by_label("Request long-one")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("Request long-one")).to_have_count(0)
+    page.locator("#chord-1").fill("Xyz")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    page.locator("footer summary").focus()
+    page.keyboard.press(" ")
+    expect(page.locator("footer details")).to_have_attribute("open", "")
+    assert not session(page)["transport"]["playing"]
+
+
+def test_the_bars_of_a_take_lie_where_its_own_meters_have_them(page: Page, daemon: SpawnedDaemon) -> None:
+    with OscClient(daemon.host, daemon.port) as client:
+        client.send("/sideman/meter/at", "iii", 2, 3, 4)
+        client.send("/sideman/chords", "s", "Am | F | C")
+        client.send("/sideman/bars", "i", 3)
+    made(page, takes=1)
+    lines = page.locator(".take .wave > i")
+    expect(lines).to_have_count(2)
+    assert [lines.nth(place).get_attribute("style") for place in range(2)] == ["left: 40%;", "left: 70%;"]
+
+
+def test_the_token_of_an_address_goes_nowhere_else(browser: Browser, tmp_path: Path) -> None:
+    token = "a-token-of-the-tests-0123456789"
+    (tmp_path / "token").write_text(token)
+    (tmp_path / "token").chmod(0o600)
+    with spawned_daemon(tmp_path / "clips", "--http", HTTP, "--token-file", str(tmp_path / "token")) as spawned:
+        context = browser.new_context(accept_downloads=True)
+        page = context.new_page()
+        page.set_default_timeout(WITHIN_MS)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"http://{HTTP}/?token={token}")
+        expect(page.get_by_text("connected", exact=True)).to_be_visible(timeout=WITHIN_MS)
+        assert page.url == f"http://{HTTP}/"
+        with OscClient(spawned.host, spawned.port) as client:
+            client.send("/sideman/chords", "s", "Am")
+            client.send("/sideman/generate")
+        expect(page.locator(".take")).to_have_count(1, timeout=WITHIN_MS)
+        expect(page.locator(".take .wave > i")).to_have_count(3)
+        with page.expect_download() as download:
+            page.locator(".take").first.get_by_text("WAV").click()
+        assert download.value.path().stat().st_size > 1000
+        assert token not in page.content()
+        assert [url for url in asked if token in url] == [f"http://{HTTP}/?token={token}"]
+        context.close()
+
+
+def test_a_link_that_breaks_without_a_word_is_noticed(browser: Browser, tmp_path: Path) -> None:
+    page = browser.new_page()
+    with spawned_daemon(tmp_path / "clips", "--http", HTTP) as spawned:
+        page.goto(f"http://{HTTP}/")
+        expect(page.get_by_text("connected", exact=True)).to_be_visible(timeout=WITHIN_MS)
+        spawned.process.send_signal(signal.SIGSTOP)
+        try:
+            expect(page.get_by_text("no daemon, looking for it")).to_be_visible(timeout=WITHIN_MS)
+        finally:
+            spawned.process.send_signal(signal.SIGCONT)
+        expect(page.get_by_text("connected", exact=True)).to_be_visible(timeout=WITHIN_MS)
+    page.close()
+
+
 def test_a_take_is_stale_when_its_chart_has_changed_and_is_made_again(page: Page) -> None:
     page.keyboard.press("c")
     page.keyboard.type("C")
@@ -200,7 +365,10 @@ def test_a_daemon_that_goes_is_told_and_taken_up_again(browser: Browser, tmp_pat
     page.close()
 
 
-def test_every_part_fits_a_small_window(page: Page) -> None:
+@pytest.mark.parametrize("is_full", [False, True], ids=["empty", "long chart and many takes"])
+def test_every_part_fits_a_small_window(page: Page, daemon: SpawnedDaemon, *, is_full: bool) -> None:
+    if is_full:
+        fill(page, daemon)
     made_of = ["header", ".lane", ".ask", ".takes", "footer"]
     for selector in made_of:
         box = page.locator(selector).first.bounding_box()

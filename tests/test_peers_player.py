@@ -142,12 +142,12 @@ def test_what_is_played_is_the_clip_at_its_bar_line_and_the_next_take_follows_wi
         place = place_of(first[: BAR - FADE], made.audio)
         late_s = made.heard_at(place) - (begun + 2.0)
         assert abs(late_s) < PERIOD / RATE + unsure_s, f"bar 2 was {1e3 * late_s:.1f} ms late"
-        line = place + BAR * (bar - 2)
+        line = place_of(second[: BAR // 2], made.audio)
+        assert abs(line - place - BAR * (bar - 2)) < RATE / 1000  # the server's clock is not quite the song's
         assert np.abs(made.audio[place : line - FADE] - loops_of(first, 0, line - FADE - place)).max() < 1e-6
-        assert np.abs(made.audio[line : line + BAR // 2] - second[: BAR // 2]).max() < 1e-6
         share = np.arange(FADE) / FADE
         share = (share * share * (3 - 2 * share) * np.pi / 2)[:, None]
-        faded = loops_of(first, -FADE, FADE) * np.cos(share) + second[-FADE:] * np.sin(share)
+        faded = loops_of(first, line - FADE - place, FADE) * np.cos(share) + second[-FADE:] * np.sin(share)
         assert np.abs(made.audio[line - FADE : line] - faded).max() < 1e-6
         bend = [np.abs(np.diff(audio, n=2, axis=0)).max() for audio in (made.audio[line - FADE : line], first, second)]
         assert bend[0] < 1.5 * max(bend[1:])

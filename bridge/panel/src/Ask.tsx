@@ -3,12 +3,20 @@ import { perform } from "./commands";
 import { busy, jobs, say, session, vocabulary } from "./store";
 
 function Number_(props: { label: string; value: number; low: number; high: number; address: string }) {
+  const [draft, setDraft] = useState<string | null>(null);
+  const send = (text: string): void => {
+    const number = Math.round(Number(text));
+    if (text.trim() && number !== props.value) say(props.address, number);
+    setDraft(null); // what the daemon does not take does not stay in the field
+  };
   return (
     <label class="field">
       <span>{props.label}</span>
       <input
-        type="number" min={props.low} max={props.high} value={props.value} aria-label={props.label}
-        onChange={(event) => say(props.address, Math.round(Number(event.currentTarget.value)))}
+        type="number" min={props.low} max={props.high} value={draft ?? props.value} aria-label={props.label}
+        onInput={(event) => setDraft(event.currentTarget.value)}
+        onChange={(event) => send(event.currentTarget.value)}
+        onKeyDown={(event) => event.key === "Escape" && setDraft(null)}
       />
     </label>
   );

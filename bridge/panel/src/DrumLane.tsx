@@ -1,16 +1,14 @@
 import { useState } from "preact/hooks";
-import { signAt, toggled, writtenOut } from "./chart";
-import { barsOf, counted, stepsOf, type Session } from "./session";
-import { edit, position, say, session, vocabulary } from "./store";
+import { drumPages, pagesFilled, signAt, toggled, writtenOut } from "./chart";
+import { counted, type Session } from "./session";
+import { barNow, edit, say, session, stepNow, vocabulary } from "./store";
 
 /** Rows that are shown before anything was written. */
 const USUAL = ["kick", "snare", "closed_hat"];
-const LONGEST_PATTERN = 16;
-
-function longest(now: Session, steps: number): number {
-  const bars = Object.values(now.drums).map((text) => Math.ceil(text.replace(/[\s|]/g, "").length / steps));
-  return Math.min(LONGEST_PATTERN, Math.max(1, ...bars));
-}
+/** So many bars can be turned to; longer patterns keep what lies beyond. */
+const MOST_PAGES = 16;
+/** No pattern that the daemon takes has more bars. */
+const MOST_WRITTEN = 1024;
 
 function rowsOf(now: Session, added: string[]): string[] {
   const written = [...Object.keys(now.drums), ...now.drum_hits.map(({ voice }) => voice)];
@@ -25,76 +23,91 @@ function hitSteps(now: Session, voice: string, start: number, beats: number): Se
   return new Set(inside.map((hit) => Math.round((hit.beat - start) * 4)));
 }
 
-function moveFocus(event: KeyboardEvent, row: number, step: number): void {
-  const [down, right] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key] ?? [0, 0];
-  if (!down && !right) return;
-  event.preventDefault();
-  document.getElementById(`step-${row + (down ?? 0)}-${step + (right ?? 0)}`)?.focus();
-}
+const ARROWS: Record<string, [down: number, right: number]> = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 export function DrumLane() {
-  const [bar, setBar] = useState(0);
+  const [turned, setTurned] = useState(0);
   const [added, setAdded] = useState<string[]>([]);
+  const [at, setAt] = useState({ row: 0, step: 0 });
   const now = session.value;
   if (!now) return null;
-  const meter = barsOf(now, 1)[0]?.meter ?? { numerator: 4, denominator: 4 };
-  const steps = stepsOf(meter);
-  const bars = longest(now, steps);
-  const shown = Math.min(bar, bars - 1);
-  const place = counted(now, position.value);
-  const step_now = Math.floor((((place.beat - 1 + place.share) * 4) / place.meter.denominator) * 4);
-  const beat_steps = 16 / meter.denominator;
+  const longest = Math.max(0, ...Object.values(now.drums).map((text) => text.length));
+  const pages = drumPages(now, Math.min(MOST_WRITTEN, Math.max(MOST_PAGES + 1, longest)));
+  const filled = Math.max(1, ...Object.values(now.drums).map((text) => pagesFilled(text, pages)));
+  const told = Math.max(0, ...now.drum_hits.map(({ beat }) => counted(now, beat).bar));
+  const count = Math.min(MOST_PAGES, Math.max(filled, told));
+  const shown = Math.min(turned, count - 1);
+  const page = pages[shown];
+  if (!page) return null;
+  const beat_steps = Math.max(1, 16 / page.bar.meter.denominator);
   const rows = rowsOf(now, added);
+  // The light is on the bar that sounds: that of the patterns, which repeat.
+  const lit_step = now.transport.playing && (barNow.value - 1) % count === shown ? stepNow.value : -1;
   const change = (voice: string, step: number): void => {
-    const pattern = toggled(writtenOut(now.drums[voice] ?? "", bars * steps), shown * steps + step, steps);
+    const pattern = toggled(writtenOut(now.drums[voice] ?? "", pages, Math.max(filled, shown + 1)), page.start + step);
     edit([["/sideman/drums", voice, pattern]], { drums: { ...now.drums, [voice]: pattern } });
   };
+  const lengthen = (): void => {
+    const longer = Object.entries(now.drums).map(([voice, text]): [string, string] => [voice, writtenOut(text, pages, count + 1)]);
+    if (!longer.length) longer.push([rows[0] ?? "kick", writtenOut("", pages, count + 1)]);
+    edit(longer.map(([voice, text]) => ["/sideman/drums", voice, text]), { drums: Object.fromEntries(longer) });
+    setTurned(count);
+  };
+  const move = (event: KeyboardEvent, row: number, step: number): void => {
+    const [down, right] = ARROWS[event.key] ?? [0, 0];
+    const next = document.getElementById(`step-${row + down}-${step + right}`);
+    if ((!down && !right) || !next) return;
+    event.preventDefault();
+    setAt({ row: row + down, step: step + right });
+    next.focus();
+  };
+  const held = { row: Math.min(at.row, rows.length - 1), step: Math.min(at.step, page.steps - 1) };
   return (
-    <div class="lane drums" role="grid" aria-label="Drums">
+    <div class="lane drums" role="group" aria-label="Drums">
       <h2>
         Drums
         <span class="pages">
-          {Array.from({ length: bars }, (_, index) => (
-            <button key={index} class={index === shown ? "quiet on" : "quiet"} onClick={() => setBar(index)} aria-label={`Bar ${index + 1} of the pattern`}>{index + 1}</button>
+          {Array.from({ length: count }, (_, index) => (
+            <button key={index} class={index === shown ? "quiet on" : "quiet"} aria-pressed={index === shown} onClick={() => setTurned(index)} aria-label={`Bar ${index + 1} of the pattern`}>{index + 1}</button>
           ))}
-          {bars < LONGEST_PATTERN && (
-            <button class="quiet" title="A bar more" onClick={() => {
-              const longer = Object.entries(now.drums).map(([voice, text]): [string, string] => [voice, writtenOut(text, (bars + 1) * steps)]);
-              edit(longer.map(([voice, text]) => ["/sideman/drums", voice, text]), { drums: Object.fromEntries(longer) });
-              setBar(bars);
-            }}>+</button>
-          )}
+          {count < MOST_PAGES && <button class="quiet" title="A bar more" aria-label="A bar more" onClick={lengthen}>+</button>}
         </span>
         <select aria-label="Add a drum" value="" onChange={(event) => setAdded([...added, event.currentTarget.value])}>
           <option value="">add …</option>
           {vocabulary.value.voices.filter((voice) => !rows.includes(voice)).map((voice) => <option key={voice}>{voice}</option>)}
         </select>
-        <button class="quiet" onClick={() => say("/sideman/drums/clear")}>clear</button>
+        <button class="quiet" aria-label="Clear the drums" onClick={() => say("/sideman/drums/clear")}>clear</button>
       </h2>
-      {rows.map((voice, row) => {
-        const told = hitSteps(now, voice, shown * steps / 4, steps / 4);
-        return (
-          <div class="row" role="row" key={voice}>
-            <span class="name">{voice.replaceAll("_", " ")}</span>
-            {Array.from({ length: steps }, (_, step) => {
-              const sign = signAt(now.drums[voice] ?? "", shown * steps + step);
-              const kind = { x: "hit", X: "accent", o: "ghost" }[sign] ?? (told.has(step) ? "told" : "");
-              const lit = now.transport.playing && step === step_now ? " now" : "";
-              return (
-                <button
-                  key={step}
-                  id={`step-${row}-${step}`}
-                  role="gridcell"
-                  class={`step ${kind}${step % beat_steps === 0 ? " beat" : ""}${lit}`}
-                  aria-label={`${voice}, step ${step + 1}: ${kind || "rest"}`}
-                  onClick={() => change(voice, step)}
-                  onKeyDown={(event) => moveFocus(event, row, step)}
-                />
-              );
-            })}
-          </div>
-        );
-      })}
+      <div role="grid" aria-label={`Drums of bar ${shown + 1}`}>
+        {rows.map((voice, row) => {
+          const hits = hitSteps(now, voice, page.bar.start, page.bar.beats);
+          return (
+            <div class="row" role="row" key={voice}>
+              <span class="name" role="rowheader">{voice.replaceAll("_", " ")}</span>
+              {Array.from({ length: page.steps }, (_, step) => {
+                const sign = signAt(now.drums[voice] ?? "", pages, shown, step);
+                const kind = { x: "hit", X: "accent", o: "ghost" }[sign] ?? (hits.has(step) ? "told" : "");
+                const is_held = held.row === row && held.step === step;
+                return (
+                  <button
+                    key={step}
+                    id={`step-${row}-${step}`}
+                    role="gridcell"
+                    tabIndex={is_held ? 0 : -1}
+                    class={`step ${kind}${step % beat_steps === 0 ? " beat" : ""}${step === lit_step ? " now" : ""}`}
+                    aria-label={`${voice}, step ${step + 1}: ${kind || "rest"}`}
+                    onFocus={() => {
+                      if (!is_held) setAt({ row, step });
+                    }}
+                    onClick={() => change(voice, step)}
+                    onKeyDown={(event) => move(event, row, step)}
+                  />
+                );
+              })}
+            </div>
+          );
+        })}
+      </div>
     </div>
   );
 }

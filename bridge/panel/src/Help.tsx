@@ -4,7 +4,7 @@ import { helping } from "./store";
 export function Help() {
   if (!helping.value) return null;
   return (
-    <div class="help" role="dialog" aria-label="Keys" onClick={() => (helping.value = false)}>
+    <div class="help" role="dialog" aria-modal="true" aria-label="Keys" tabIndex={-1} ref={(box) => box?.focus()} onClick={() => (helping.value = false)}>
       <table>
         <tbody>
           {Object.entries(KEYS).map(([key, [, words]]) => (

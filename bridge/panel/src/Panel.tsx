@@ -20,7 +20,7 @@ function onKey(event: KeyboardEvent): void {
     (target as HTMLElement).blur();
     return;
   }
-  if (target instanceof HTMLElement && target.matches("button, [role=gridcell]") && [" ", "Enter"].includes(event.key)) return;
+  if (target instanceof HTMLElement && target.matches("button, a[href], summary, [role=gridcell]") && [" ", "Enter"].includes(event.key)) return;
   const action = actionOf(event, isWriting(target));
   if (!action) return;
   event.preventDefault();

@@ -1,7 +1,7 @@
 import type { Take } from "./api";
 import { perform } from "./commands";
 import { hear, sounding, soundingAt, stopHearing } from "./hearing";
-import { chosen, daemon, search, searched, takes } from "./store";
+import { chosen, daemon, search, searched, takes, takesInAll } from "./store";
 import { Waveform } from "./Waveform";
 
 /** Chromium hands a dragged file to other programs in this form: its type, its name and where it is. */
@@ -58,7 +58,7 @@ export function Takes() {
   return (
     <section class="takes" aria-label="Takes">
       <h2>
-        Takes
+        Takes {takesInAll.value > takes.value.length && <small>{takes.value.length} of {takesInAll.value}</small>}
         <input
           id="search" class="search" type="search" aria-label="Search takes" placeholder="key:Am bossa kept"
           value={searched.value} onInput={(event) => search(event.currentTarget.value)}

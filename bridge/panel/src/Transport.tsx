@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { perform } from "./commands";
-import { counted } from "./session";
-import { connected, position, say, session } from "./store";
+import { meterAt } from "./session";
+import { barNow, beatNow, connected, say, session } from "./store";
 
 /** A number or word that can be rewritten in place: Enter sends it, Escape leaves it. */
 function Field(props: { label: string; value: string; send: (text: string) => void; width: string }) {
@@ -37,7 +37,8 @@ function sendMeter(text: string): void {
 function Position() {
   const now = session.value;
   if (!now) return null;
-  const { bar, beat, meter } = counted(now, position.value);
+  const [bar, beat] = [barNow.value, beatNow.value];
+  const meter = meterAt(now, bar);
   const lights = Array.from({ length: Math.min(meter.numerator, 16) }, (_, index) => index + 1);
   return (
     <div class="position" role="timer" aria-label={`bar ${bar}, beat ${beat}`}>

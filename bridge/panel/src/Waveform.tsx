@@ -1,16 +1,13 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import WaveSurfer from "wavesurfer.js";
 import type { Peaks, Take } from "./api";
-import { beatsOf, readMeter } from "./session";
 import { daemon, tellError } from "./store";
 
 const WIDTH = 400;
 
-/** Where the bar lines of a take of one tempo lie, as shares of its length, the first left out. */
-export function barLines(take: Take): number[] {
-  const bar_s = (beatsOf(readMeter(take.meter)) * 60) / take.tempo;
-  const even = Math.abs(bar_s * take.bars - take.seconds) < 0.01 * take.seconds;
-  return Array.from({ length: take.bars - 1 }, (_, bar) => (even ? (bar + 1) / take.bars : NaN)).filter(Number.isFinite);
+/** Where the bar lines inside a take lie, as shares of its length. */
+export function barLines(take: Pick<Take, "bar_lines" | "seconds">): number[] {
+  return take.bar_lines.map((at) => at / take.seconds).filter((share) => share > 0 && share < 1);
 }
 
 /** How far the wave goes from the middle in each stretch, in any channel. */

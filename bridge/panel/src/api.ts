@@ -19,6 +19,8 @@ export interface Take {
   meter: string;
   key: string | null;
   start: number;
+  /** Seconds to each bar line inside it, under its own tempo and meter. */
+  bar_lines: number[];
   engine: string;
   prompt: string;
   created_at: string;
@@ -51,46 +53,73 @@ export interface Heard {
 const FIRST_PAUSE_MS = 300;
 const LONGEST_PAUSE_MS = 5000;
 
-/** The token that the page was opened with; a daemon on loopback needs none. */
-export function tokenOf(location: { hash: string; search: string }): string | null {
-  return new URLSearchParams(location.hash.replace(/^#/, "")).get("token") ?? new URLSearchParams(location.search).get("token");
-}
+/** A connection over which nothing came for so long is asked after, and given up when nothing comes for as long again. */
+const SILENCE_MS = 6000;
 
 /** The daemon, over HTTP and one WebSocket that is opened anew whenever it is lost. */
 export class Daemon {
   #socket: WebSocket | undefined;
   #pause = FIRST_PAUSE_MS;
   #closed = false;
+  #heard_at = 0;
+  #asked = false;
+  #watch: ReturnType<typeof setInterval> | undefined;
 
   constructor(
     private readonly base: string,
-    private readonly token: string | null,
     private readonly heard: Heard,
   ) {}
 
-  /** Open the connection, now and after each loss. */
+  /** Open the connection, now and after each loss. Where the daemon has a token, the browser shows its cookie. */
   connect(): void {
     const url = new URL("api/events", this.base);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    if (this.token) url.searchParams.set("token", this.token);
     const socket = new WebSocket(url);
     this.#socket = socket;
     socket.onopen = () => {
       this.#pause = FIRST_PAUSE_MS;
+      this.#heardFrom();
+      clearInterval(this.#watch);
+      this.#watch = setInterval(() => this.#look(socket), SILENCE_MS / 2);
       this.heard.connected(true);
     };
-    socket.onmessage = (event) => this.#take(String(event.data));
-    socket.onclose = () => {
-      if (this.#closed) return;
-      this.heard.connected(false);
-      setTimeout(() => this.connect(), this.#pause);
-      this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE_MS);
+    socket.onmessage = (event) => {
+      this.#heardFrom();
+      this.#take(String(event.data));
     };
+    socket.onclose = () => this.#lost(socket);
   }
 
   close(): void {
     this.#closed = true;
+    clearInterval(this.#watch);
     this.#socket?.close();
+  }
+
+  #heardFrom(): void {
+    this.#heard_at = performance.now();
+    this.#asked = false;
+  }
+
+  /** A broken link closes nothing by itself: the browser goes on to believe in it for minutes. */
+  #look(socket: WebSocket): void {
+    const silent_ms = performance.now() - this.#heard_at;
+    if (this.#asked && silent_ms > 2 * SILENCE_MS) {
+      socket.close();
+      this.#lost(socket);
+    } else if (silent_ms > SILENCE_MS) {
+      this.#asked = this.say("/sideman/ping");
+    }
+  }
+
+  #lost(socket: WebSocket): void {
+    if (socket !== this.#socket) return;
+    this.#socket = undefined;
+    clearInterval(this.#watch);
+    if (this.#closed) return;
+    this.heard.connected(false);
+    setTimeout(() => this.connect(), this.#pause);
+    this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE_MS);
   }
 
   #take(data: string): void {
@@ -117,20 +146,21 @@ export class Daemon {
 
   /** The address of something of the daemon's, for fetching, playing or dragging. */
   url(path: string): string {
-    const url = new URL(path, this.base);
-    if (this.token) url.searchParams.set("token", this.token);
-    return url.href;
+    return new URL(path, this.base).href;
   }
 
   async get<T>(path: string): Promise<T> {
-    const answer = await fetch(this.url(path));
-    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${answer.statusText}`);
-    return (await answer.json()) as T;
+    return (await (await this.#asked_for(path)).json()) as T;
   }
 
   async bytes(path: string): Promise<ArrayBuffer> {
+    return (await this.#asked_for(path)).arrayBuffer();
+  }
+
+  async #asked_for(path: string): Promise<Response> {
     const answer = await fetch(this.url(path));
-    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${answer.statusText}`);
-    return answer.arrayBuffer();
+    if (answer.ok) return answer;
+    const told = (await answer.json().catch(() => null)) as { error?: { message?: string } } | null;
+    throw new Error(told?.error?.message ?? `${path}: ${answer.status} ${answer.statusText}`);
   }
 }

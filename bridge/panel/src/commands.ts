@@ -12,7 +12,10 @@ const ACTIONS: Record<Action, () => void> = {
   generate: () => say("/sideman/generate"),
   next: () => say("/sideman/next"),
   cancel: () => {
-    helping.value = false;
+    if (helping.value) {
+      helping.value = false;
+      return;
+    }
     stopHearing();
     say("/sideman/cancel");
   },
@@ -24,12 +27,12 @@ const ACTIONS: Record<Action, () => void> = {
     if (sounding.value === take.id) stopHearing();
     else void hear(take);
   },
-  keep: () => withTake((id, take) => say("/sideman/keep", id, take)),
-  reject: () => withTake((id, take) => say("/sideman/reject", id, take)),
-  again: () => withTake((id, take) => say("/sideman/again", id, take)),
+  keep: () => withTake((id) => say("/sideman/keep", id)),
+  reject: () => withTake((id) => say("/sideman/reject", id)),
+  again: () => withTake((id) => say("/sideman/again", id)),
   prompt: () => focus("prompt"),
   chords: () => focus("chord-1"),
-  drums: () => focus("step-0-0"),
+  drums: () => document.querySelector<HTMLElement>(".step[tabindex='0']")?.focus(),
   search: () => focus("search"),
   help: () => {
     helping.value = !helping.value;
@@ -40,9 +43,10 @@ function taken() {
   return takes.value.find(({ id }) => id === chosen.value);
 }
 
-function withTake(act: (request: string, take: number) => void): void {
+/** A take is meant by its file's name: two requests of different days may have one id. */
+function withTake(act: (id: string) => void): void {
   const take = taken();
-  if (take) act(take.request_id, take.take);
+  if (take) act(take.id);
 }
 
 function move(by: number): void {

@@ -2,36 +2,43 @@ import { signal } from "@preact/signals";
 import type { Take } from "./api";
 import { entry } from "./entry";
 import { beatsOf, counted, positionNow } from "./session";
-import { daemon, heardAt, position, session, tellError } from "./store";
+import { daemon, eachFrame, heardAt, session, tellError } from "./store";
 
 /** The take that is heard, and how far into it, in seconds. */
 export const sounding = signal<string | null>(null);
 export const soundingAt = signal(0);
 
 const FADE_S = 0.02;
-const MOST_KEPT = 24;
+/** Takes that are kept decoded have so many samples in all at most, 256 MiB; the one that is heard is kept whatever it has. */
+const MOST_SAMPLES = 64 << 20;
 
 let context: AudioContext | undefined;
 let playing: { source: AudioBufferSourceNode; level: GainNode; began: number; length: number } | undefined;
 const decoded = new Map<string, AudioBuffer>();
+/** What is wished for while a take is on its way: the latest counts. */
+let wishes = 0;
 
 async function bufferOf(audio: AudioContext, take: Take): Promise<AudioBuffer> {
   const known = decoded.get(take.id);
   if (known) return known;
   const buffer = await audio.decodeAudioData(await daemon.bytes(`api/clips/${encodeURIComponent(take.id)}/audio`));
   decoded.set(take.id, buffer);
-  const oldest = decoded.keys().next().value;
-  if (decoded.size > MOST_KEPT && oldest !== undefined) decoded.delete(oldest);
+  let samples = 0;
+  for (const [id, one] of [...decoded].reverse()) {
+    samples += one.length * one.numberOfChannels;
+    if (samples > MOST_SAMPLES && id !== take.id) decoded.delete(id);
+  }
   return buffer;
 }
 
 /** Hear a take in a loop: in time with the song while that plays. What was heard before goes on until then. */
 export async function hear(take: Take): Promise<void> {
+  const wish = ++wishes;
   try {
     context ??= new AudioContext({ latencyHint: "interactive" });
     await context.resume();
     const buffer = await bufferOf(context, take);
-    begin(context, buffer, take);
+    if (wish === wishes) begin(context, buffer, take);
   } catch (error) {
     tellError(error);
   }
@@ -71,13 +78,14 @@ function end(at: number): void {
 
 /** Silence, faded over a few milliseconds. */
 export function stopHearing(): void {
+  wishes++;
   if (context) end(context.currentTime);
   sounding.value = null;
   soundingAt.value = 0;
 }
 
 /** How far into the take it is now; read with each picture. */
-position.subscribe(() => {
+eachFrame.push(() => {
   if (!playing || !context) return;
   const into = context.currentTime - playing.began;
   soundingAt.value = into > 0 ? into % playing.length : 0;

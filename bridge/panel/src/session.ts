@@ -11,6 +11,11 @@ export interface Session {
   drums: Record<string, string>;
   drum_hits: { beat: number; voice: string; velocity: number }[];
   melody: { beat: number; length: number; pitch: number; velocity: number }[];
+  /** The least length of each chart in bars; null for as long as what is written. */
+  chart_bars: { chords: number | null; drums: number | null; melody: number | null };
+  jobs: { running: string | null; waiting: string[] };
+  /** When this daemon was started: another one counts its revisions anew. */
+  started: string;
   prompt: string;
   engine: string;
   bars: number;
@@ -51,6 +56,13 @@ export interface Bar {
   start: number;
   beats: number;
   meter: Meter;
+}
+
+/** The meter of a bar. */
+export function meterAt(session: Session, bar: number): Meter {
+  const point = session.meter_map.reduce<{ bar: number; meter: string } | undefined>(
+    (found, one) => (one.bar <= bar && (!found || one.bar > found.bar) ? one : found), undefined);
+  return readMeter(point?.meter ?? session.transport.meter);
 }
 
 /** So many bars of the song from bar 1 on, under the session's meter map. */

@@ -1,6 +1,6 @@
 import { computed, effect, signal } from "@preact/signals";
-import { type Argument, Daemon, type Said, type Take, tokenOf, type Vocabulary } from "./api";
-import { positionNow, type Session } from "./session";
+import { type Argument, Daemon, type Said, type Take, type Vocabulary } from "./api";
+import { counted, positionNow, type Session } from "./session";
 
 const MOST_LINES = 50;
 const NOT_THERE = "The daemon is not there: nothing was changed. It is looked for again.";
@@ -24,17 +24,33 @@ export const jobs = signal<Map<string, number>>(new Map());
 export const busy = computed(() => jobs.value.size > 0);
 /** The position in quarter notes, as far as the last picture frame. */
 export const position = signal(0);
+/** The bar of the song, and the sixteenth in it: they change seldom, so what shows them is drawn seldom. */
+export const barNow = computed(() => (session.value ? counted(session.value, position.value).bar : 1));
+export const stepNow = computed(() => {
+  if (!session.value) return 0;
+  const { beat, share, meter } = counted(session.value, position.value);
+  return Math.floor(((beat - 1 + share) * 16) / meter.denominator);
+});
+export const beatNow = computed(() => (session.value ? counted(session.value, position.value).beat : 1));
+/** How many takes there are, of which the newest are listed. */
+export const takesInAll = signal(0);
 
 const ENDS = ["/sideman/done", "/sideman/cancelled", "/sideman/superseded"];
+const LOST_EDIT = "The connection was lost while the chart was being changed: see whether the last change is there.";
 const CHANGES_TAKES = ["clip", "score", "kept", "rejected", "tagged", "placed", "done"].map((name) => `/sideman/${name}`);
 
-export const daemon = new Daemon(document.baseURI, tokenOf(window.location), {
-  session: take_session,
+export const daemon = new Daemon(document.baseURI, {
+  session(told) {
+    const under_way = [told.jobs.running, ...told.jobs.waiting].filter((id) => id !== null);
+    jobs.value = new Map(under_way.map((id) => [id, jobs.value.get(id) ?? 0]));
+    take_session(told);
+  },
   said,
   connected(yes) {
     connected.value = yes;
     if (!yes) {
       jobs.value = new Map();
+      if (unanswered) tell("error", LOST_EDIT);
       unanswered = 0;
       return;
     }
@@ -48,12 +64,15 @@ let unanswered = 0;
 
 function take_session(told: Session): void {
   const now = session.value;
+  // An answer that was asked for before may come after what the daemon told since.
+  if (now && now.started === told.started && told.revision < now.revision) return;
   if (now && now.revision !== told.revision) refreshSoon(STALE_MS);
-  session.value = now && unanswered ? { ...told, chords: now.chords, chord_changes: now.chord_changes, drums: now.drums } : told;
+  session.value = now && unanswered ? { ...told, chords: now.chords, chord_changes: now.chord_changes, chart_bars: now.chart_bars, drums: now.drums } : told;
   heardAt.value = performance.now();
 }
 
 async function answered(): Promise<void> {
+  if (!unanswered) return; // the connection itself was asked after
   unanswered = Math.max(0, unanswered - 1);
   if (!unanswered) await daemon.get<Session>("api/session").then(take_session, tellError);
 }
@@ -118,22 +137,31 @@ export function search(text: string): void {
   refreshSoon(200);
 }
 
+let lookups = 0;
+
 export async function refreshTakes(): Promise<void> {
+  const lookup = ++lookups;
   try {
     const query = searched.value.trim();
-    const found = await daemon.get<{ clips: Take[] }>(`api/clips?limit=100${query ? `&query=${encodeURIComponent(query)}` : ""}`);
+    const found = await daemon.get<{ clips: Take[]; total: number }>(`api/clips?limit=100${query ? `&query=${encodeURIComponent(query)}` : ""}`);
+    if (lookup !== lookups) return; // a later one is on its way, or was faster
     takes.value = found.clips;
+    takesInAll.value = found.total;
     if (!found.clips.some(({ id }) => id === chosen.value)) chosen.value = found.clips[0]?.id ?? null;
   } catch (error) {
-    tellError(error);
+    if (lookup === lookups) tellError(error);
   }
 }
+
+/** What is done for every picture. */
+export const eachFrame: (() => void)[] = [];
 
 /** Follow the song: the position in every picture, and the session again from time to time. */
 export function follow(): void {
   const frame = (): void => {
     const now = session.value;
     if (now) position.value = positionNow(now, (performance.now() - heardAt.value) / 1000);
+    for (const act of eachFrame) act();
     requestAnimationFrame(frame);
   };
   requestAnimationFrame(frame);

@@ -1,5 +1,4 @@
 import { expect, it } from "vitest";
-import { tokenOf } from "../src/api";
 import { actionOf, KEYS } from "../src/keys";
 
 const press = (key: string, more = {}) => ({ key, ctrlKey: false, metaKey: false, altKey: false, ...more });
@@ -14,8 +13,3 @@ it("every key has an action of its own, and none while something is written or w
   expect(actionOf(press("q"), false)).toBeNull();
 });
 
-it("takes the token from the address, after the # first", () => {
-  expect(tokenOf({ hash: "", search: "" })).toBeNull();
-  expect(tokenOf({ hash: "#token=a", search: "?token=b" })).toBe("a");
-  expect(tokenOf({ hash: "", search: "?token=b" })).toBe("b");
-});

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { chordCells, rewritten, signAt, toggled, withBar, writtenOut } from "../src/chart";
+import {
+  cellsOf, cellsToWrite, changesOf, chordCells, drumPages, pagesFilled, periodOf, rewritten, signAt, toggled, withBar, writtenOut,
+} from "../src/chart";
 import { barsOf, counted, positionNow, stepsOf, type Session } from "../src/session";
 
 function session(meters: [number, string][] = [[1, "4/4"]], position = 0, playing = false): Session {
@@ -10,6 +12,7 @@ function session(meters: [number, string][] = [[1, "4/4"]], position = 0, playin
     meter_map: meters.map(([bar, meter]) => ({ bar, meter })),
     from: 0, key: null, chords: null, chord_changes: [], drums: {}, drum_hits: [], melody: [],
     prompt: "", engine: "sketch", bars: 4, takes: 1, seed: -1, target: "",
+    chart_bars: { chords: null, drums: null, melody: null }, jobs: { running: null, waiting: [] }, started: "",
   };
 }
 
@@ -57,24 +60,75 @@ describe("the chord lane", () => {
   });
 });
 
+describe("a chart of another length than the clip", () => {
+  const texts = (now: Session) => cellsOf(now, now.bars).map(({ text, repeats }) => (repeats ? `(${text})` : text));
+
+  it("keeps bars that the clip does not reach, and bars that are not shown", () => {
+    const long = { ...session(), chords: Array.from({ length: 80 }, (_, bar) => (bar % 2 ? "F" : "Am")).join(" | ") };
+    const cells = cellsToWrite(cellsOf(long, 4), 0);
+    const changes = withBar(cells, 0, "Dm");
+    expect(cells).toHaveLength(80);
+    expect(changes).toHaveLength(80);
+    expect(changes.at(-1)).toEqual({ beat: 316, chord: "F" });
+  });
+
+  it("begins again after its end, and is written out when a repetition is changed", () => {
+    const short = { ...session(), chords: "Am | Dm G", bars: 5 };
+    expect(texts(short)).toEqual(["Am", "Dm G", "(Am)", "(Dm G)", "(Am)"]);
+    expect(cellsToWrite(cellsOf(short, 5), 1)).toHaveLength(2);
+    const written = cellsToWrite(cellsOf(short, 5), 2);
+    expect(withBar(written, 2, "C").map(({ beat, chord }) => `${beat} ${chord}`)).toEqual([
+      "0 Am", "4 Dm", "6 G", "8 C", "12 Dm", "14 G", "16 Am",
+    ]);
+  });
+
+  it("repeats by bars under other meters, and as long as it was said to be", () => {
+    const odd = { ...session([[1, "4/4"], [3, "6/8"]]), chords: "Am | Dm G", bars: 4 };
+    expect(cellsOf(odd, 4)[3]?.changes).toEqual([{ beat: 11, chord: "Dm" }, { beat: 12.5, chord: "G" }]);
+    const said = { ...session(), chord_changes: [{ beat: 0, chord: "C" }], chart_bars: { chords: 2, drums: null, melody: null } };
+    expect(periodOf(said)).toBe(2);
+    expect(texts(said)).toEqual(["C", "", "(C)", "()"]);
+    expect(periodOf(session())).toBe(0);
+    expect(texts(session())).toEqual(["", "", "", ""]);
+  });
+
+  it("has single changes laid over its progression", () => {
+    const both = { ...session(), chords: "Am | F", chord_changes: [{ beat: 2, chord: "E7" }, { beat: 4, chord: "G" }] };
+    expect(changesOf(both)).toEqual([{ beat: 0, chord: "Am" }, { beat: 2, chord: "E7" }, { beat: 4, chord: "G" }]);
+  });
+});
+
 describe("the drum lane", () => {
+  const pages = drumPages(session(), 4);
+
   it("goes from rest to hit to accent to ghost to rest", () => {
     let pattern = "................";
     const seen = [];
-    for (let click = 0; click < 4; click++) seen.push((pattern = toggled(pattern, 4, 16))[4]);
+    for (let click = 0; click < 4; click++) seen.push((pattern = toggled(pattern, 4))[4]);
     expect(seen).toEqual(["x", "X", "o", "."]);
     expect(pattern).toBe("................");
   });
 
-  it("fills up to whole bars", () => {
-    expect(toggled("x...", 17, 16)).toHaveLength(32);
-    expect(toggled("", 0, 14)).toBe("x.............");
+  it("is written in whole bars, and never in fewer than it has", () => {
+    expect(writtenOut("", pages, 1)).toBe("................");
+    const long = "x...............".repeat(3);
+    expect(pagesFilled(long, pages)).toBe(3);
+    expect(writtenOut(long, pages, 1)).toBe(long);
+    expect(writtenOut("x...............", pages, 2)).toBe("x...............".repeat(2));
   });
 
-  it("repeats, and can be written out", () => {
-    expect(signAt("x...", 9)).toBe(".");
-    expect(signAt("x...", 8)).toBe("x");
-    expect(writtenOut("x.o.", 8)).toBe("x.o.x.o.");
-    expect(writtenOut("", 4)).toBe("....");
+  it("follows the meters from bar 1 on", () => {
+    const changing = drumPages(session([[1, "4/4"], [2, "7/8"]]), 3);
+    expect(changing.map(({ start, steps }) => [start, steps])).toEqual([[0, 16], [16, 14], [30, 14]]);
+    const pattern = "x...x...x...x..." + "o.............";
+    expect(signAt(pattern, changing, 1, 0)).toBe("o");
+    expect(signAt(pattern, changing, 2, 12)).toBe("x");
+    expect(toggled(writtenOut(pattern, changing, 2), 16)).toHaveLength(30);
+    expect(writtenOut(pattern, changing, 3)).toHaveLength(44);
+  });
+
+  it("begins again by bars", () => {
+    expect(signAt("x...............", pages, 3, 0)).toBe("x");
+    expect(signAt("", pages, 0, 0)).toBe(".");
   });
 });
