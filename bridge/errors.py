@@ -27,7 +27,8 @@
     ├── StartError                                              cannot_start
     ├── ClipError                                               clip
     │   ├── DiskError                                           disk
-    │   └── ClipGone                    bridge/relay_fetch.py   clip
+    │   ├── ClipGone                    bridge/relay_fetch.py   clip
+    │   └── NotWhole                    bridge/relay_files.py   clip
     ├── RequestError                    bridge/errors.py        bad_request
     │   ├── NothingToPlay                                       nothing_to_play
     │   ├── ClipTooLong                                         too_long
