@@ -17,6 +17,7 @@ from bridge.cli_library import library_app, replay
 from bridge.cli_models import models_app
 from bridge.cli_progress import progress
 from bridge.cli_relay import relay
+from bridge.cli_train import train_app
 from bridge.errors import SidemanError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ app = typer.Typer(
 
 app.add_typer(models_app, name="models")
 app.add_typer(library_app, name="library")
+app.add_typer(train_app, name="train")
 app.command()(evaluate)
 app.command()(bench)
 app.command()(replay)

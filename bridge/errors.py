@@ -14,6 +14,7 @@
     ├── GeneratorError                  models/errors.py        engine_failed
     │   ├── SoundfontError                                      soundfont
     │   └── ModelError                                          model
+    ├── TrainingError                                           training
     ├── Cancelled                                               cancelled
     ├── HostError                       plugin_host/host.py     host
     │   └── DawTaken                                            daw_taken
@@ -26,7 +27,8 @@
     ├── StartError                                              cannot_start
     ├── ClipError                                               clip
     │   ├── DiskError                                           disk
-    │   └── ClipGone                    bridge/relay_fetch.py   clip
+    │   ├── ClipGone                    bridge/relay_fetch.py   clip
+    │   └── NotWhole                    bridge/relay_files.py   clip
     ├── RequestError                    bridge/errors.py        bad_request
     │   ├── NothingToPlay                                       nothing_to_play
     │   ├── ClipTooLong                                         too_long
@@ -68,7 +70,7 @@ from midi.errors import (
     SidemanError,
     VoiceError,
 )
-from models.errors import Cancelled, GeneratorError, ModelError, SoundfontError
+from models.errors import Cancelled, GeneratorError, ModelError, SoundfontError, TrainingError
 from plugin_host.host import DawTaken, HostError
 
 __all__ = [
@@ -96,6 +98,7 @@ __all__ = [
     "SidemanError",
     "SoundfontError",
     "StartError",
+    "TrainingError",
     "VoiceError",
 ]
 

@@ -13,12 +13,12 @@ from typing import Final
 
 from midi.chords import Chord, ChordSpan
 from midi.drums import voice_named
+from midi.pulse import Stroke, strokes_between, strokes_in_span
 from midi.time import Beats
 from models.bass import bass_notes, root_pitch
 from models.feel import Feel
 from models.generator import SketchChart
 from models.instruments import Instrument
-from models.pulse import Stroke, strokes_between, strokes_in_span
 from models.soundfont import DRUM_CHANNEL, ChannelSetup, TimedNote
 from models.style_words import Ensemble, choose_ensemble
 from models.voicing import Voicing, voice_chords

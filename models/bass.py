@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from midi.chords import Chord
+from midi.pulse import Stroke
 from models.feel import Feel
 from models.instruments import BASS_RANGE
-from models.pulse import Stroke
 
 _DEGREES: Final[Mapping[str, int]] = {"r": 0, "x": 0, "X": 0, "o": 0, "3": 4, "5": 7, "7": 10, "8": 12}
 """Marks of a bass figure, as semitones above the bass note; the nearest chord tone is played."""

@@ -23,6 +23,12 @@ class ModelError(GeneratorError):
     code = "model"
 
 
+class TrainingError(SidemanError):
+    """Training music that cannot be made, written or read."""
+
+    code = "training"
+
+
 class Cancelled(SidemanError):
     """The request was cancelled while it ran."""
 

@@ -1,6 +1,6 @@
 """The styles of the sketch engine: one table of what each plays, and the rhythm figures it is made of.
 
-The figures are written as ``models.pulse`` explains. Bass figures name degrees: ``r`` the root (or the
+The figures are written as ``midi.pulse`` explains. Bass figures name degrees: ``r`` the root (or the
 slash bass), ``3``, ``5``, ``7`` and ``8`` the chord tone nearest to that degree, ``w`` the next tone of a
 walking line, ``a`` a short approach to the next chord.
 """
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from models.pulse import STRAIGHT, Figure, Swing
+from midi.pulse import STRAIGHT, Figure, Swing, figure_of
 
 SHUFFLE: Final = Swing(unit=1.0, share=0.64)
 LAZY_SIXTEENTHS: Final = Swing(unit=0.5, share=0.57)
@@ -40,56 +40,51 @@ class Style:
     bass_velocity: int = 88
 
 
-def _figure(common: str, duple: str, triple: str) -> Figure:
-    """Bars of 4/4 may be parted by spaces; cells are parted by spaces."""
-    return Figure(common=common.replace(" ", ""), duple=tuple(duple.split()), triple=tuple(triple.split()))
-
-
 # Comping
 
-BLOCKS = _figure("X-------x-------", "X--- ----", "X-----")
-BALLAD_QUARTERS = _figure("X---x---x---x---", "X--- x---", "X-x-x-")
-BALLAD_PUSH = _figure("X-----x-x---x---", "X--- x---", "X---x-")
-POP_EIGHTHS = _figure("X-----x-----x---", "X--- x-x-", "X---x-")
-POP_PUSH = _figure("X---x-----x-x---", "X--- x---", "X-x---")
-CHARLESTON = _figure("X-....x-........ ..X-..........x.", "X-.. ..x.", "X-..x.")
-FOUR_TO_THE_BAR = _figure("x-..X-..x-..X-..", "x-.. X-..", "x-..X.")
-BOSSA_CLAVE = _figure("X-.X..x-..X-..x. ..X-..x-..X-..x.", "X-.. ..x-", "X-.x-.")
-BOSSA_PUSH = _figure("X-..x-.X-.x-..x.", "X-.x ..x.", "X-.x-.")
-CHANK = _figure("X.o.o.X.o.oXo.o.", "X.oo x.oX", "X.oox.")
-SCRATCH = _figure("X..x..o.oX..x.o.", "X.o. .xo.", "X.oX.o")
-ROCK_EIGHTHS = _figure("X-x-x-x-X-x-x-x-", "X-x- x-x-", "X-x-x-")
-ROCK_PUNCH = _figure("X-----x-X-----x-", "X--- x-x-", "X---x-")
-OFFBEAT_STABS = _figure("..X...x...X...x.", "..x.", "..x.x.")
-STABS = _figure("X..x..x...X..x..", "X..x ..x.", "X..x..")
-HELD = _figure("----------------", "----", "------")
-BOWED = _figure("X---------------", "X--- ----", "X-----")
-BOWED_HALVES = _figure("X-------x-------", "X--- ---- x---", "X-----")
-SKANK = _figure("....X.......X...", "..X.", "..X...")
-SKANK_EIGHTHS = _figure("..X...X...X...X.", "..X.", "..X.X.")
-STRUM = _figure("X---x-x---x-x-x-", "X--- x-x-", "X-x-x-")
-STRUM_PLAIN = _figure("X---x-x-X---x-x-", "X-x-", "X---x-")
-SOUL_PUSH = _figure("X-----.x--..x---", "X--. .x--", "X--.x-")
-SOUL_HALVES = _figure("X---------x-x---", "X--- --x-", "X---x-")
-LOFI = _figure("X-------..x-----", "X--- ..x-", "X---.x")
+BLOCKS = figure_of("X-------x-------", "X--- ----", "X-----")
+BALLAD_QUARTERS = figure_of("X---x---x---x---", "X--- x---", "X-x-x-")
+BALLAD_PUSH = figure_of("X-----x-x---x---", "X--- x---", "X---x-")
+POP_EIGHTHS = figure_of("X-----x-----x---", "X--- x-x-", "X---x-")
+POP_PUSH = figure_of("X---x-----x-x---", "X--- x---", "X-x---")
+CHARLESTON = figure_of("X-....x-........ ..X-..........x.", "X-.. ..x.", "X-..x.")
+FOUR_TO_THE_BAR = figure_of("x-..X-..x-..X-..", "x-.. X-..", "x-..X.")
+BOSSA_CLAVE = figure_of("X-.X..x-..X-..x. ..X-..x-..X-..x.", "X-.. ..x-", "X-.x-.")
+BOSSA_PUSH = figure_of("X-..x-.X-.x-..x.", "X-.x ..x.", "X-.x-.")
+CHANK = figure_of("X.o.o.X.o.oXo.o.", "X.oo x.oX", "X.oox.")
+SCRATCH = figure_of("X..x..o.oX..x.o.", "X.o. .xo.", "X.oX.o")
+ROCK_EIGHTHS = figure_of("X-x-x-x-X-x-x-x-", "X-x- x-x-", "X-x-x-")
+ROCK_PUNCH = figure_of("X-----x-X-----x-", "X--- x-x-", "X---x-")
+OFFBEAT_STABS = figure_of("..X...x...X...x.", "..x.", "..x.x.")
+STABS = figure_of("X..x..x...X..x..", "X..x ..x.", "X..x..")
+HELD = figure_of("----------------", "----", "------")
+BOWED = figure_of("X---------------", "X--- ----", "X-----")
+BOWED_HALVES = figure_of("X-------x-------", "X--- ---- x---", "X-----")
+SKANK = figure_of("....X.......X...", "..X.", "..X...")
+SKANK_EIGHTHS = figure_of("..X...X...X...X.", "..X.", "..X.X.")
+STRUM = figure_of("X---x-x---x-x-x-", "X--- x-x-", "X-x-x-")
+STRUM_PLAIN = figure_of("X---x-x-X---x-x-", "X-x-", "X---x-")
+SOUL_PUSH = figure_of("X-----.x--..x---", "X--. .x--", "X--.x-")
+SOUL_HALVES = figure_of("X---------x-x---", "X--- --x-", "X---x-")
+LOFI = figure_of("X-------..x-----", "X--- ..x-", "X---.x")
 
 # Bass
 
-ROOTS = _figure("r---------------", "r--- ----", "r-----")
-ROOT_AND_FIFTH = _figure("r-------5-------", "r--- 5---", "r-----")
-TWO_BEAT = _figure("r---..r.5---..5.", "r--- 5---", "r---5-")
-POP_BASS = _figure("r-----r-r-----5-", "r--- r-5-", "r---5-")
-POP_BASS_EIGHTHS = _figure("r-r-r-r-r-r-5-8-", "r-r- r-5-", "r-r-5-")
-WALK = _figure("r---w---w---w-a-", "r--- w---", "r-w-w-")
-BOSSA_BASS = _figure("r-----5-5-----r-", "r--5", "r--5-r")
-FUNK_BASS = _figure("r-.r..8.r..7..8.", "r-.8 r..5", "r-.8.r")
-FUNK_BASS_SPARSE = _figure("r--.....r.8..r5.", "r-.. r.8.", "r--.8.")
-EIGHTHS_BASS = _figure("r-r-r-r-r-r-r-r-", "r-r-", "r-r-r-")
-OFFBEAT_BASS = _figure("r.r-..r-..r-..8-", "r.r-", "r.r-r-")
-OCTAVES_BASS = _figure("r-8-r-8-r-8-r-8-", "r-8-", "r-8-r-")
-REGGAE_BASS = _figure("r--.r-.5--..8-5-", "r--. r.5-", "r--.5-")
-SOUL_BASS = _figure("r--.....r-5-8--.", "r--. r-5-", "r--.5-")
-LOFI_BASS = _figure("r-----..r---5-..", "r--- 5-..", "r---5-")
+ROOTS = figure_of("r---------------", "r--- ----", "r-----")
+ROOT_AND_FIFTH = figure_of("r-------5-------", "r--- 5---", "r-----")
+TWO_BEAT = figure_of("r---..r.5---..5.", "r--- 5---", "r---5-")
+POP_BASS = figure_of("r-----r-r-----5-", "r--- r-5-", "r---5-")
+POP_BASS_EIGHTHS = figure_of("r-r-r-r-r-r-5-8-", "r-r- r-5-", "r-r-5-")
+WALK = figure_of("r---w---w---w-a-", "r--- w---", "r-w-w-")
+BOSSA_BASS = figure_of("r-----5-5-----r-", "r--5", "r--5-r")
+FUNK_BASS = figure_of("r-.r..8.r..7..8.", "r-.8 r..5", "r-.8.r")
+FUNK_BASS_SPARSE = figure_of("r--.....r.8..r5.", "r-.. r.8.", "r--.8.")
+EIGHTHS_BASS = figure_of("r-r-r-r-r-r-r-r-", "r-r-", "r-r-r-")
+OFFBEAT_BASS = figure_of("r.r-..r-..r-..8-", "r.r-", "r.r-r-")
+OCTAVES_BASS = figure_of("r-8-r-8-r-8-r-8-", "r-8-", "r-8-r-")
+REGGAE_BASS = figure_of("r--.r-.5--..8-5-", "r--. r.5-", "r--.5-")
+SOUL_BASS = figure_of("r--.....r-5-8--.", "r--. r-5-", "r--.5-")
+LOFI_BASS = figure_of("r-----..r---5-..", "r--- 5-..", "r---5-")
 
 
 _TABLE: Final = (

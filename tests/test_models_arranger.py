@@ -15,12 +15,12 @@ from midi.chord_qualities import QUALITIES
 from midi.chords import Chord, parse_chord
 from midi.drums import VOICES, DrumHit
 from midi.melody import Note
+from midi.pulse import Figure, Swing, bar_text, pulse_steps, strokes_between, strokes_in_span
 from midi.time import DENOMINATORS, FOUR_FOUR, Beats, Bpm, Meter, TempoMap, TempoPoint
 from models.arranger import BASS_CHANNEL, COMPING_CHANNEL, LEAD_CHANNEL, Arrangement, arrange, volume_for
 from models.bass import MAX_APPROACH_BEATS
 from models.feel import MAX_SHIFT_S
 from models.instruments import BASS_RANGE, COMPING_RANGE, GENERAL_WORDS, INSTRUMENTS
-from models.pulse import Figure, Swing, bar_text, pulse_steps, strokes_between, strokes_in_span
 from models.soundfont import DRUM_CHANNEL, TimedNote
 from models.style_words import choose_ensemble
 from models.styles import STYLES

@@ -33,6 +33,11 @@ class Figure:
     triple: tuple[str, ...]
 
 
+def figure_of(common: str, duple: str, triple: str) -> Figure:
+    """A figure from text: bars of 4/4 may be parted by spaces; cells are parted by spaces."""
+    return Figure(common=common.replace(" ", ""), duple=tuple(duple.split()), triple=tuple(triple.split()))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stroke:
     """A strike in song beats. ``mark`` is its letter in the figure; ``downbeat`` says that a chord begins here."""
