@@ -255,6 +255,7 @@ def test_the_bars_of_a_take_lie_where_its_own_meters_have_them(page: Page, daemo
         client.send("/sideman/meter/at", "iii", 2, 3, 4)
         client.send("/sideman/chords", "s", "Am | F | C")
         client.send("/sideman/bars", "i", 3)
+    expect(page.get_by_label("Bars", exact=True)).to_have_value("3")
     made(page, takes=1)
     lines = page.locator(".take .wave > i")
     expect(lines).to_have_count(2)
