@@ -29,6 +29,7 @@ def expect(what: Any) -> Any:
     """What is expected of the page; Playwright is there where the tests against real programs run."""
     from playwright.sync_api import expect as expected
 
+    expected.set_options(timeout=WITHIN_MS)
     return expected(what)
 
 
@@ -189,6 +190,7 @@ def test_an_edit_keeps_the_bars_that_the_clip_does_not_reach(page: Page, daemon:
     assert session(page)["chords"].split(" | ") == ["Dm", "F", *["Am", "F"] * 39]
     with OscClient(daemon.host, daemon.port) as client:
         client.send("/sideman/chords", "s", "Am | F")
+    expect(page.locator("#chord-1")).to_have_value("Am")
     expect(page.locator("#chord-4")).to_have_value("F")
     page.locator("#chord-4").fill("G7")
     page.keyboard.press("Enter")
