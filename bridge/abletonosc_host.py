@@ -13,10 +13,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from pythonosc.osc_message_builder import OscMessageBuilder
-
 from bridge.errors import HostError, SidemanError
 from bridge.osc_errors import MessageError
+from bridge.osc_peer import OscPeer
 from bridge.osc_wire import read_datagram
 from midi.events import SessionEvent
 from plugin_host import abletonosc as dialect
@@ -24,7 +23,6 @@ from plugin_host.host import Desk, OscArgument, Placement
 
 log = logging.getLogger(__name__)
 
-HOST: Final = "127.0.0.1"
 STARTUP: Final = "/live/startup"
 PORT_TAKEN: Final = (
     f"UDP port {dialect.ANSWER_PORT}, where AbletonOSC sends its answers, is in use: another client of AbletonOSC "
@@ -47,10 +45,9 @@ class AbletonOscHost:
         answer_port: int = dialect.ANSWER_PORT,
     ) -> None:
         self._clock = clock
-        self._ask_port, self._answer_port = ask_port, answer_port
+        self._peer, self._answer_port = OscPeer("AbletonOSC", ask_port, self.receive), answer_port
         self._song = dialect.Song()
         self._desk: Desk | None = None
-        self._transport: asyncio.DatagramTransport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._heard_at = 0.0
         self._silent = False
@@ -66,11 +63,8 @@ class AbletonOscHost:
 
     async def start(self) -> None:
         """Take the port for answers. Raises ``HostError`` when another client has it."""
-        loop = asyncio.get_running_loop()
         try:
-            self._transport, _ = await loop.create_datagram_endpoint(
-                lambda: _Answers(self.receive), local_addr=(HOST, self._answer_port)
-            )
+            await self._peer.open(self._answer_port)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise HostError(PORT_TAKEN) from None
@@ -83,11 +77,8 @@ class AbletonOscHost:
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        if self._transport:
-            self._ask(dialect.FAREWELL)
-            self._transport.close()
-            self._transport = None
-            await asyncio.sleep(0)
+        self._ask(dialect.FAREWELL)
+        await self._peer.close()
 
     def interpret(self, address: str, arguments: Sequence[OscArgument]) -> tuple[SessionEvent, ...] | None:
         """AbletonOSC's messages come to its own port; one that comes to the daemon's is understood as well."""
@@ -141,19 +132,5 @@ class AbletonOscHost:
         self._timer = asyncio.get_running_loop().call_later(dialect.RENEW_S, self.renew)
 
     def _ask(self, addresses: Sequence[str]) -> None:
-        if self._transport:
-            for address in addresses:
-                self._transport.sendto(OscMessageBuilder(address).build().dgram, (HOST, self._ask_port))
-
-
-class _Answers(asyncio.DatagramProtocol):
-    """What asyncio calls."""
-
-    def __init__(self, receive: Callable[[bytes], None]) -> None:
-        self._receive = receive
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self._receive(data)
-
-    def error_received(self, exc: OSError) -> None:  # type: ignore[override]
-        log.debug("AbletonOSC: %s", exc)
+        for address in addresses:
+            self._peer.send(address)

@@ -12,10 +12,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from pythonosc.osc_message_builder import OscMessageBuilder
-
 from bridge.errors import HostError, SidemanError
 from bridge.osc_errors import MessageError
+from bridge.osc_peer import HOST, OscPeer
 from bridge.osc_wire import read_datagram
 from midi.events import SessionEvent
 from midi.time import Seconds
@@ -25,7 +24,6 @@ from plugin_host.offering import OfferingHost
 
 log = logging.getLogger(__name__)
 
-HOST: Final = "127.0.0.1"
 LOOK_S: Final = 0.5
 REPLY: Final = (b"#reply\0\0", b"/reply\0\0")
 """Ardour answers some questions to an address that OSC does not have."""
@@ -38,10 +36,9 @@ class ArdourHost(OfferingHost):
     def __init__(self, clock: Callable[[], float] = time.monotonic, *, port: int = dialect.PORT) -> None:
         """``port`` is where Ardour's OSC listens, on this machine; ``clock`` is monotonic."""
         super().__init__("ardour", "Ardour", clock)
-        self._port = port
+        self._peer = OscPeer("Ardour", port, self.receive)
         self._song = dialect.Song()
         self._hearer: Desk | None = None
-        self._transport: asyncio.DatagramTransport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._heard_at: Seconds | None = None
         self._asked_at = Seconds(float("-inf"))
@@ -54,11 +51,8 @@ class ArdourHost(OfferingHost):
 
     async def start(self) -> None:
         """Ask Ardour to tell of itself, from any free port. Raises ``HostError`` where there is none."""
-        loop = asyncio.get_running_loop()
         try:
-            self._transport, _ = await loop.create_datagram_endpoint(
-                lambda: _Answers(self.receive), local_addr=(HOST, 0)
-            )
+            await self._peer.open()
         except OSError as error:
             raise HostError(f"No UDP port can be opened on {HOST}: {error.strerror}.") from None
         self.look()
@@ -68,11 +62,8 @@ class ArdourHost(OfferingHost):
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        if self._transport:
-            self._ask(dialect.FAREWELL)
-            self._transport.close()
-            self._transport = None
-            await asyncio.sleep(0)
+        self._ask(dialect.FAREWELL)
+        await self._peer.close()
         await super().close()
 
     def interpret(self, address: str, arguments: Sequence[OscArgument]) -> tuple[SessionEvent, ...] | None:
@@ -114,32 +105,12 @@ class ArdourHost(OfferingHost):
                 self._hearer.tell("", GONE)
         if self._heard_at is None and now - self._asked_at >= dialect.RENEW_S:
             self._asked_at = now
-            self._ask(dialect.greeting(self._own_port()))
+            self._ask(dialect.greeting(self._peer.own_port))
         self._timer = asyncio.get_running_loop().call_later(LOOK_S, self.look)
 
     def _has_script(self) -> bool:
         return self._offers.daw_at(self._now()) is not None
 
-    def _own_port(self) -> int:
-        return int(self._transport.get_extra_info("sockname")[1]) if self._transport else 0
-
     def _ask(self, asked: Sequence[dialect.Asked]) -> None:
-        if self._transport:
-            for address, arguments in asked:
-                message = OscMessageBuilder(address)
-                for argument in arguments:
-                    message.add_arg(argument, "i")
-                self._transport.sendto(message.build().dgram, (HOST, self._port))
-
-
-class _Answers(asyncio.DatagramProtocol):
-    """What asyncio calls."""
-
-    def __init__(self, receive: Callable[[bytes], None]) -> None:
-        self._receive = receive
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self._receive(data)
-
-    def error_received(self, exc: OSError) -> None:  # type: ignore[override]
-        log.debug("Ardour: %s", exc)
+        for address, arguments in asked:
+            self._peer.send(address, "i" * len(arguments), *arguments)

@@ -53,13 +53,13 @@ from bridge.osc_commands import (
     DawHere,
     DawLeaves,
     DrumNotes,
-    LibraryCommand,
+    OtherCommand,
     PlaceDone,
     PlaceFailed,
     PlayerDo,
     PlayerLevel,
     PlayerTake,
-    Release,
+    TakeCommand,
 )
 from bridge.osc_server import Client, OscServer
 from bridge.played_charts import charted
@@ -294,15 +294,7 @@ class Daemon:
                     self._apply(event, client)
             case osc.AskState():
                 self.server.send(client, osc.StateReply(json=self._state_json()))
-            case (
-                osc.NextTake()
-                | osc.KeepTake()
-                | osc.RejectTake()
-                | osc.TagTake()
-                | osc.AgainTake()
-                | osc.SearchLibrary()
-                | osc.ClipPlaced()
-            ):
+            case _ if isinstance(command, TakeCommand):
                 self._handle_takes(command, client)
             case ChordNotes() | ChordMarkers() | DrumNotes():
                 self._take_chart(command, client)
@@ -315,7 +307,7 @@ class Daemon:
                     self._require_osc_leads(command)
                 self._apply(self._event_of(command), client)
 
-    def _handle_takes(self, command: osc.NextTake | osc.ClipPlaced | LibraryCommand, client: Client) -> None:
+    def _handle_takes(self, command: TakeCommand, client: Client) -> None:
         """What is said of takes: those of this run, and those of the library."""
         match command:
             case osc.NextTake():
@@ -339,30 +331,7 @@ class Daemon:
             case osc.Infill(path=path, start=start, end=end):
                 region = AudioRegion(path=self._audio(path), place="within", start=Beats(start), end=Beats(end))
                 return SetGivenAudio(region=region)
-            case (
-                osc.Ping()
-                | osc.Subscribe()
-                | osc.Unsubscribe()
-                | Release()
-                | osc.AskState()
-                | osc.NextTake()
-                | osc.KeepTake()
-                | osc.RejectTake()
-                | osc.TagTake()
-                | osc.AgainTake()
-                | osc.SearchLibrary()
-                | osc.ClipPlaced()
-                | ChordNotes()
-                | ChordMarkers()
-                | DrumNotes()
-                | DawHere()
-                | DawLeaves()
-                | PlaceDone()
-                | PlaceFailed()
-                | PlayerDo()
-                | PlayerTake()
-                | PlayerLevel()
-            ):
+            case _ if isinstance(command, OtherCommand):
                 raise AssertionError("these change nothing of the session")
             case _:
                 return command

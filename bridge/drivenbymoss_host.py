@@ -11,16 +11,14 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from pythonosc.osc_message_builder import OscMessageBuilder
-
 from bridge.errors import HostError
+from bridge.osc_peer import OscPeer
 from midi.events import SessionEvent
 from plugin_host import drivenbymoss as dialect
 from plugin_host.host import Desk, OscArgument, Placement, Target
 
 log = logging.getLogger(__name__)
 
-HOST: Final = "127.0.0.1"
 ASK_S: Final = 5.0
 """It is asked to tell everything this often until something is heard of it."""
 ROUNDS_BEFORE_TOLD: Final = 3
@@ -42,7 +40,7 @@ class DrivenByMossHost:
         self._heard, self._changed = False, asyncio.Event()
         self._rounds = 0
         self._desk: Desk | None = None
-        self._transport: asyncio.DatagramTransport | None = None
+        self._peer = OscPeer("DrivenByMoss", port)  # answers come to the daemon's own port
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -56,8 +54,7 @@ class DrivenByMossHost:
 
     async def start(self) -> None:
         """Open a socket and ask for everything; Bitwig may come later."""
-        loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(_Deaf, remote_addr=(HOST, self._port))
+        await self._peer.open()
         self.ask()
 
     async def close(self) -> None:
@@ -65,10 +62,7 @@ class DrivenByMossHost:
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        if self._transport:
-            self._transport.close()
-            self._transport = None
-            await asyncio.sleep(0)
+        await self._peer.close()
 
     def interpret(self, address: str, arguments: Sequence[OscArgument]) -> tuple[SessionEvent, ...] | None:
         """DrivenByMoss tells very much; what means nothing here is no error. The daemon's own names are not its."""
@@ -118,15 +112,4 @@ class DrivenByMossHost:
         self._timer = asyncio.get_running_loop().call_later(self._ask_s, self.ask)
 
     def _send(self, address: str, *arguments: str) -> None:
-        if self._transport:
-            builder = OscMessageBuilder(address)
-            for argument in arguments:
-                builder.add_arg(argument, "s")
-            self._transport.sendto(builder.build().dgram)
-
-
-class _Deaf(asyncio.DatagramProtocol):
-    """Answers come to the daemon's own port; that nobody listens there yet is no error."""
-
-    def error_received(self, exc: OSError) -> None:  # type: ignore[override]
-        log.debug("DrivenByMoss: %s", exc)
+        self._peer.send(address, "s" * len(arguments), *arguments)

@@ -45,15 +45,14 @@ class LibraryShelf(FolderShelf):
         state = self._session()
         key = (clip.receipt.sha256, state.revision)
         with self._stale_lock:
-            known = key in self._stale
-        if not known:
-            stale = _changed(clip, state)
-            with self._stale_lock:
-                self._stale[key] = stale
-                while len(self._stale) > MAX_KEPT:
-                    self._stale.popitem(last=False)
+            if key in self._stale:
+                return {**clip.view, "stale": self._stale[key]}
+        stale = _changed(clip, state)
         with self._stale_lock:
-            return {**clip.view, "stale": self._stale.get(key)}
+            self._stale[key] = stale
+            while len(self._stale) > MAX_KEPT:
+                self._stale.popitem(last=False)
+        return {**clip.view, "stale": stale}
 
 
 def _changed(clip: ShelvedClip, state: SessionState) -> list[str] | None:

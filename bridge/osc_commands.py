@@ -233,24 +233,13 @@ class Release:
     """A button was let go; nothing happens."""
 
 
-Command = (
-    ev.SessionEvent
-    | GridPattern
-    | ContinueClip
-    | Infill
-    | UseDrumTrack
-    | NextTake
-    | LibraryCommand
-    | ClipPlaced
-    | Ping
-    | Subscribe
-    | Unsubscribe
-    | AskState
-    | Release
-    | ChartCommand
-    | DawCommand
-    | PlayerCommand
+TakeCommand = NextTake | ClipPlaced | LibraryCommand
+"""What is said of takes."""
+OtherCommand = (
+    TakeCommand | ChartCommand | DawCommand | PlayerCommand | Ping | Subscribe | Unsubscribe | AskState | Release
 )
+"""What changes nothing of the session by itself."""
+Command = ev.SessionEvent | GridPattern | ContinueClip | Infill | UseDrumTrack | OtherCommand
 """Everything that the table's addresses become."""
 
 

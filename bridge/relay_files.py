@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import os
 import re
 from pathlib import Path
@@ -23,10 +22,10 @@ from bridge.errors import ClipError, DiskError
 from bridge.receipt_schema import Receipt, receipt_from_json, receipt_to_json
 from bridge.safe_files import rename_new
 from bridge.wav import read_info
+from models.checksums import sha256_of
 
 PART_PREFIX: Final = ".relay-"
 PART_SUFFIX: Final = ".part"
-BLOCK_BYTES: Final = 1 << 20
 MAX_ALIKE: Final = 1000
 SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -52,7 +51,7 @@ class RelayFolder:
         for path in self._names(clip_id):
             if not os.path.lexists(path):
                 return None
-            if _is_clip(path, sha256) and digest_of(path) == sha256:
+            if _is_clip(path, sha256) and sha256_of(path) == sha256:
                 return path
         return None
 
@@ -120,7 +119,7 @@ def _is_clip(path: Path, sha256: str) -> bool:
 
 def _mistake(part: Path, receipt: Receipt) -> str:
     """What is wrong with a file that has come; empty where nothing is. Raises ``OSError``."""
-    if digest_of(part) != receipt.sha256:
+    if sha256_of(part) != receipt.sha256:
         return "not what its receipt says"
     try:
         info = read_info(part)
@@ -129,15 +128,6 @@ def _mistake(part: Path, receipt: Receipt) -> str:
     if (info.frames, info.sample_rate_hz) != (receipt.frames, receipt.sample_rate_hz):
         return "of another length than its receipt says"
     return ""
-
-
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def disk_error(folder: Path, error: OSError) -> DiskError:

@@ -206,7 +206,7 @@ def test_the_table_makes_the_host_with_the_port_and_mailbox_that_are_set(tmp_pat
 
     host = HOSTS["ardour"].make(Settings())
     assert isinstance(host, ArdourHost)
-    assert host._port == 3820
+    assert host._peer.port == 3820
     assert host.name == "ardour"
     places = {
         "linux": tmp_path / "settings" / "sideman-ardour",

@@ -393,7 +393,7 @@ async def test_a_folder_that_takes_nothing_is_told_and_the_rest_goes_on(
         def full(*_: object) -> Path:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr("bridge.relay_files.digest_of", full)
+        monkeypatch.setattr("bridge.relay_files.sha256_of", full)
         here.made()
         _, code, text = await here.desk.hears("/sideman/notice")
         assert code == "disk"
