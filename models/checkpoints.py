@@ -43,7 +43,7 @@ from models.released import (
     transformers_codec_state,
 )
 from models.released_names import CODEC_FILE, CODEC_WEIGHTS_FILE, STATE_FILE
-from models.text import TextEncoder, load_text_encoder
+from models.text_encoders import EncodesText, load_text_encoder, require_named
 from models.xp_config import XpConfig
 
 _TENSORS_AT_A_TIME: Final = 32
@@ -78,6 +78,7 @@ def convert(
     package = read_state(source)
     xp_config = XpConfig(package.xp_config)
     kind = read_kind(xp_config)
+    require_named(xp_config, text_encoder)
     codec = _codec_config(source, codec_config)
     report(0.1)
     converted = _CONVERTERS[kind](package.state)
@@ -133,10 +134,12 @@ def _load(folder: Path, device: str = "cpu", dtype: torch.dtype = torch.float32)
     card = read_card(folder)
     if card.kind not in _CONVERTERS:
         raise ModelError(f"{folder} holds a model of the kind {card.kind!r}, which this version does not know.")
+    config = XpConfig(card.xp_config)
+    require_named(config, folder / TEXT_FOLDER)
     text = load_text_encoder(folder / TEXT_FOLDER, local_only=True)
     text.to(device)
     tensors = _read_tensors(folder / TENSORS_FILE, device, dtype)
-    model = _build(card.kind, XpConfig(card.xp_config), CodecConfig(**card.codec), tensors, text)
+    model = _build(card.kind, config, CodecConfig(**card.codec), tensors, text)
     return model.eval(), card
 
 
@@ -213,7 +216,7 @@ def _joined(first: Converted, second: Converted) -> Converted:
 
 
 def _build(
-    kind: str, config: XpConfig, codec: CodecConfig, tensors: Mapping[str, Tensor], text: TextEncoder
+    kind: str, config: XpConfig, codec: CodecConfig, tensors: Mapping[str, Tensor], text: EncodesText
 ) -> Jasco | Magnet:
     """A model of these tensors, without a copy. Raises ``ModelError`` when they do not fit the configuration."""
     model: Jasco | Magnet
@@ -270,8 +273,8 @@ def _read_tensors(path: Path, device: str, dtype: torch.dtype) -> dict[str, Tens
     return tensors
 
 
-def _save_text_encoder(text: TextEncoder, source: Path, target: Path) -> None:
-    """The encoder half of T5, and the files of its tokenizer."""
+def _save_text_encoder(text: EncodesText, source: Path, target: Path) -> None:
+    """The encoder, and the files of its tokenizer where it writes none itself."""
     text.save(target)
     for path in source.iterdir():
         if path.suffix in {".json", ".model", ".txt"} and not (target / path.name).exists():

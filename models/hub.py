@@ -179,7 +179,7 @@ def _try_parts(codec_config: Path | None, text: Path, *, weights: bool) -> None:
     One that cannot be read is removed, and the checkpoint stays. Raises ``ModelError``.
     """
     from models.released import transformers_codec_config, transformers_codec_state  # noqa: PLC0415
-    from models.text import load_text_encoder  # noqa: PLC0415
+    from models.text import load_t5_encoder  # noqa: PLC0415
 
     if codec_config is not None:
         with _removed_when_unfit(codec_config.parent):
@@ -187,7 +187,7 @@ def _try_parts(codec_config: Path | None, text: Path, *, weights: bool) -> None:
             if weights:
                 transformers_codec_state(codec_config.parent)
     with _removed_when_unfit(text):
-        load_text_encoder(text, local_only=True)
+        load_t5_encoder(text, local_only=True)
 
 
 def _codec(repository: str, downloads: Path, *, weights: bool) -> Path:
