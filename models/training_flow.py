@@ -17,10 +17,10 @@ from torch import Generator, Tensor, nn
 from midi.chords import parse_chord
 from models.codec import Codec
 from models.jasco import NULL_CHORD, Conditioner, Conditions, FlowModel, JascoConfig, blur
-from models.training_captions import described
 from models.training_latents import NO_MELODY, Latents
 from models.training_lessons import names_of
 from models.training_numbers import CLOSED, Count, Share, Weight
+from models.training_prompts import described
 from models.vocabulary import NO_CHORD, UNKNOWN_CHORD, chord_vocabulary
 from models.words import WordsEncoder
 

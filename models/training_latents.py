@@ -162,8 +162,13 @@ def _chords(chart: TrainingChart, config: JascoConfig) -> Tensor:
     return torch.full((config.segment_frames,), NULL_CHORD).short() if indices is None else indices.short()
 
 
-def _melody(chart: TrainingChart, config: JascoConfig) -> Tensor:
+def melody_of(chart: TrainingChart, config: JascoConfig) -> Tensor:
+    """The piano roll of a chart's melody."""
     notes = [TimedPitch(start_s=start, end_s=end, pitch=pitch) for start, end, pitch in chart.melody]
-    roll = melody_roll(notes, config)
+    return melody_roll(notes, config)
+
+
+def _melody(chart: TrainingChart, config: JascoConfig) -> Tensor:
+    roll = melody_of(chart, config)
     sounding = roll.any(dim=0)
     return torch.where(sounding, roll.argmax(dim=0), NO_MELODY).short()

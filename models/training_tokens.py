@@ -18,10 +18,10 @@ from torch import Generator, Tensor, nn
 
 from models.codec import Codec
 from models.magnet import MagnetConfig, TokenModel
-from models.training_captions import described
 from models.training_latents import Encoded
 from models.training_lessons import names_of
 from models.training_numbers import CLOSED, Count, Share
+from models.training_prompts import described
 from models.words import WordsEncoder
 
 _AT_ONCE: Final = 16
