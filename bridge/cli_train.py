@@ -96,8 +96,8 @@ def _train(work: Callable[..., Outcome], plan: Any, path: Path) -> None:  # noqa
     """Train with a bar, until the end or Ctrl-C."""
     from bridge.training_loop import Telling, stopping
 
-    with progress("Training") as bar, stopping() as stopped:
-        task = bar.add_task("train", total=1.0)
+    with progress("Training {task.description}") as bar, stopping() as stopped:
+        task = bar.add_task("", total=1.0)
 
         def stepped(step: int, steps: int, line: str) -> None:
             bar.update(task, completed=step / steps, description=line)
