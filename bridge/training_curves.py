@@ -24,7 +24,8 @@ Curves = Mapping[str, Sequence[tuple[int, float]]]
 def draw_curves(lines: Lines, picture: Path, *, title: str) -> None:
     """Draw a log into a PNG file. Raises ``TrainingError`` when it cannot be written."""
     scores, distances = _parted(lines.heard)
-    lanes = [("learnt from", {name: one for name, one in lines.figures.items() if name not in NOT_DRAWN}, True)]
+    learnt = {name: one for name, one in lines.figures.items() if name not in NOT_DRAWN}
+    lanes: list[tuple[str, Curves, bool]] = [("learnt from", learnt, True)]
     lanes += [("heard: scores", scores, False)] if scores else []
     lanes += [("heard: distances", distances, False)] if distances else []
     figure = Figure(figsize=(9, 1.2 + 3.2 * len(lanes)), dpi=110, facecolor=PAPER, layout="constrained")

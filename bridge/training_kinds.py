@@ -193,11 +193,7 @@ def _encoded(
         part = read_encoded(path, key)
         if part is None:
             music = source.read(codec.config.sample_rate_hz, telling.say)
-            part = encode_music(
-                music,
-                codec,
-                lambda share, done=number: telling.prepared("encoding", (done + share) / len(sources)),
-            )
+            part = encode_music(music, codec, _share_of(telling, number, len(sources)))
             write_encoded(path, part, key)
         parts.append(part)
         telling.prepared("encoding", (number + 1) / len(sources))
@@ -206,6 +202,11 @@ def _encoded(
     codec.to("cpu")
     encoded = joined(parts)
     return encoded if plan.pieces is None else first(encoded, plan.pieces)
+
+
+def _share_of(telling: Telling, done: int, total: int) -> Callable[[float], None]:
+    """Tells how much of all sources is encoded, from how much of one is."""
+    return lambda share: telling.prepared("encoding", (done + share) / total)
 
 
 def _keep(folder: RunFolder, facts: RunFacts, codec: Codec, encoded: Encoded) -> None:

@@ -87,4 +87,5 @@ class Adversary(nn.Module):
 def _convolution(inner: int, outer: int, kernel: tuple[int, int], *, stride: int = 1, dilation: int = 1) -> nn.Module:
     """Strided along frequency, dilated along time; as long as before in time."""
     padding = (dilation * (kernel[0] - 1) // 2, (kernel[1] - 1) // 2)
-    return weight_norm(nn.Conv2d(inner, outer, kernel, (1, stride), padding, (dilation, 1)))
+    made: nn.Module = weight_norm(nn.Conv2d(inner, outer, kernel, (1, stride), padding, (dilation, 1)))
+    return made

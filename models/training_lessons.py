@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 from models.errors import TrainingError
 from models.generator import Samples
 from models.training_codec import REST_SHARE, STEM_SHARE, CodecTraining
-from models.training_music import FULL_SCALE
+from models.training_music import FULL_SCALE, Integers
 from models.training_pieces import Music
 
 
@@ -60,11 +60,11 @@ class CodecLesson:
         return Crops(audio=torch.from_numpy(crops), places=tuple(places))
 
     def _crop(self, place: int, span: slice, kind: float) -> Samples:
-        sources = (self._music.mixes, self._music.drums)
-        mix, drums = (part[place, span].astype(np.float32) / FULL_SCALE for part in sources)
+        mix, drums = (_as_samples(part[place, span]) for part in (self._music.mixes, self._music.drums))
         if kind < STEM_SHARE and drums.any():
             return drums
-        return mix - drums if kind > 1.0 - REST_SHARE else mix
+        rest: Samples = mix - drums
+        return rest if kind > 1.0 - REST_SHARE else mix
 
     def losses(self, batch: Crops, chance: Generator, step: int) -> Mapping[str, Tensor]:
         """As of the training."""
@@ -74,6 +74,11 @@ class CodecLesson:
     def named(self, batch: Crops) -> str:
         """The names of the pieces."""
         return names_of(self._music.names, batch.places)
+
+
+def _as_samples(integers: Integers) -> Samples:
+    samples: Samples = integers.astype(np.float32) / FULL_SCALE
+    return samples
 
 
 def names_of(names: Sequence[str], places: Sequence[int]) -> str:

@@ -134,7 +134,7 @@ def codes_of(encoded: Encoded, codec: Codec) -> Tensor:
     return torch.cat(
         [
             codec.quantise(part.to(device).float().transpose(1, 2), codebooks).short().cpu()
-            for part in encoded.mix.split(_AT_ONCE)
+            for part in torch.split(encoded.mix, _AT_ONCE)
         ]
     )
 

@@ -69,20 +69,20 @@ melody_dim = 4
 time_dim = 32
 words_dim = 16
 [learning]
-steps = 350
+steps = 700
 rate = 4e-3
 warm_steps = 20
-average = 0.98
+average = 0.99
 log_every = 50
 [recipe]
-batch = 2
+batch = 1
 drop_all = 0.0
 drop_text = 0.9
 drop_chords = 0.0
 drop_drums = 0.0
 drop_melody = 0.0
 [listening]
-every = 350
+every = 700
 pieces = 2
 all_weight = 1.0
 """
@@ -125,9 +125,10 @@ def test_two_pieces_are_learnt_by_heart_from_nothing(place: Path) -> None:
         assert losses[-1] < 0.5 * losses[0], kind
     heard = {name: points[-1][1] for name, points in log_of(place, "jasco").heard.items()}
     before = untrained(place)
-    assert heard["chords"] >= 0.3
-    assert heard["chords"] >= before["chords"] + 0.2
-    assert heard["chords"] >= heard["chords shuffled"] + 0.2, "the other piece's chords are not in it"
+    assert heard["chords"] >= 0.45
+    assert heard["chords"] >= before["chords"] + 0.3
+    assert heard["chords"] >= heard["chords shuffled"] + 0.3, "the other piece's chords are not in it"
+    assert heard["drums"] >= 0.5
     assert heard["drums"] >= before["drums"] + 0.1
+    assert heard["drums"] >= heard["drums shuffled"] + 0.1
     assert heard["tempo"] >= 0.8
-    assert heard["tempo shuffled"] <= 0.4
