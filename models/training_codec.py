@@ -23,6 +23,9 @@ STEM_SHARE: Final = 0.25
 REST_SHARE: Final = 0.15
 """So many crops are the drums alone, and all but the drums; the others are the mix."""
 
+SOUND_RMS: Final = 0.1
+"""About the root mean square of music. Weights begin so that latents of it have that of 1, and what comes out its own."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodecRecipe:
@@ -43,12 +46,28 @@ class CodecRecipe:
 
 
 def new_codec(config: CodecConfig, seed: int) -> Codec:
-    """A codec with weights drawn from a seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        codec = Codec(config)
+    """A codec with weights drawn from a seed, under which the size of signals stays about the same."""
+    codec = Codec(config)
+    chance = Generator().manual_seed(seed)
+    convolutions = [module for module in codec.modules() if isinstance(module, nn.Conv1d | nn.ConvTranspose1d)]
+    with torch.no_grad():
+        for convolution in convolutions:
+            weight, spread = convolution.weight, _inputs(convolution) ** -0.5
+            weight.copy_(torch.randn(weight.shape, generator=chance) * spread)
+            if convolution.bias is not None:
+                convolution.bias.zero_()
+        codec.encoder.layers[0].conv.weight.mul_(1.0 / SOUND_RMS)
+        codec.decoder.layers[-1].conv.weight.mul_(SOUND_RMS)
     codec._settle()
     return codec
+
+
+def _inputs(convolution: nn.Conv1d | nn.ConvTranspose1d) -> float:
+    """How many numbers make one of a convolution's output."""
+    (kernel,), (stride,) = convolution.kernel_size, convolution.stride
+    if isinstance(convolution, nn.ConvTranspose1d):
+        return convolution.in_channels * kernel / stride
+    return convolution.in_channels * kernel
 
 
 class CodecTraining(nn.Module):

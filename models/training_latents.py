@@ -18,6 +18,8 @@ from models.training_lessons import Music
 from models.training_music import FULL_SCALE
 
 NO_MELODY: Final = -1
+DRUM_PEAK: Final = 0.9
+"""Drum stems peak here, as the drums of a chart do when they are played for a model."""
 _AT_ONCE: Final = 4
 
 
@@ -56,6 +58,7 @@ def latents_of(
     for start in range(0, len(music.charts), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
         mix, drums = (torch.from_numpy(one[part]).float()[:, None] / FULL_SCALE for one in (music.mixes, music.drums))
+        drums = drums * (DRUM_PEAK / drums.abs().amax(dim=2, keepdim=True).clamp_min(1 / FULL_SCALE))
         mixes.append(codec.encode(mix).transpose(1, 2).half())
         stems.append(codec.quantise(codec.encode(drums), codebooks=1)[:, 0].short())
         report(min(1.0, (start + _AT_ONCE) / len(music.charts)))
