@@ -17,7 +17,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -87,31 +87,47 @@ def convert(
         converted = _joined(converted, _separate_codec(source, codec_config))
     tensors = _apart(converted.tensors)
     text = load_text_encoder(text_encoder, local_only=True)
-    config = _build(kind, xp_config, codec, tensors, text).config
+    _build(kind, xp_config, codec, tensors, text)
     report(0.3)
     with appearing_folder(target, CARD_FILE) as folder:
-        _save(tensors, folder / TENSORS_FILE)
+        save_tensors(tensors, folder / TENSORS_FILE)
         report(0.7)
         _save_text_encoder(text, text_encoder, folder / TEXT_FOLDER)
-        card = Card(
+        card = card_of(
+            package.xp_config,
+            codec,
+            folder / TENSORS_FILE,
             name=name,
-            kind=kind,
             repository=repository,
             revision=revision,
             licence=licence,
-            segment_s=config.segment_s,
-            sample_rate_hz=config.sample_rate_hz,
-            melody=isinstance(config, JascoConfig) and bool(config.melody_dim),
-            sound=isinstance(config, MagnetConfig) and config.sound,
-            xp_config=package.xp_config,
-            codec=asdict(codec),
             sources=tuple(_sources(source, codec_config, text_encoder, codec_apart=codec_apart)),
-            tensors_sha256=sha256_of(folder / TENSORS_FILE),
             dropped=dict(converted.dropped),
         )
         (folder / CARD_FILE).write_text(card.to_json(), encoding="utf-8")
         report(0.95)
     return card
+
+
+def card_of(xp_config: str, codec: CodecConfig, tensors: Path, **told: Any) -> Card:  # noqa: ANN401  fields of the card
+    """The card of a model with this configuration and file of tensors; ``told`` is what neither says.
+
+    Raises ``ModelError`` for a configuration of a model that is not known.
+    """
+    xp = XpConfig(xp_config)
+    kind = read_kind(xp)
+    config = _read_config(kind, xp, codec)
+    return Card(
+        kind=kind,
+        segment_s=config.segment_s,
+        sample_rate_hz=config.sample_rate_hz,
+        melody=isinstance(config, JascoConfig) and bool(config.melody_dim),
+        sound=isinstance(config, MagnetConfig) and config.sound,
+        xp_config=xp_config,
+        codec=asdict(codec),
+        tensors_sha256=sha256_of(tensors),
+        **told,
+    )
 
 
 def load_jasco(folder: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> tuple[Jasco, Card]:
@@ -191,7 +207,7 @@ def _separate_codec(source: Path, codec_config: Path | None) -> Converted:
     return convert_codec(transformers_codec_state(codec_config.parent))
 
 
-def _save(tensors: dict[str, Tensor], path: Path) -> None:
+def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
     """Write the tensors. Raises ``OSError`` where the disk is full, which the library says in an error of its own."""
     try:
         save_file(tensors, path)
@@ -221,16 +237,21 @@ def _build(
     """A model of these tensors, without a copy. Raises ``ModelError`` when they do not fit the configuration."""
     model: Jasco | Magnet
     with torch.device("meta"):
-        if kind == "jasco":
-            model = Jasco(read_jasco_config(config), Codec(codec), text)
+        shape = _read_config(kind, config, codec)
+        if isinstance(shape, JascoConfig):
+            model = Jasco(shape, Codec(codec), text)
         else:
-            model = Magnet(read_magnet_config(config, codec), Codec(codec), text)
+            model = Magnet(shape, Codec(codec), text)
     _require_its_codec(model, codec)
     model.codec.load(_part(tensors, CODEC_PREFIX))
     for name, part in model.named_children():
         if name != "codec":
             load_exactly(part, _part(tensors, f"{name}."), _PARTS[name])
     return model
+
+
+def _read_config(kind: str, config: XpConfig, codec: CodecConfig) -> JascoConfig | MagnetConfig:
+    return read_jasco_config(config) if kind == "jasco" else read_magnet_config(config, codec)
 
 
 def _require_its_codec(model: Jasco | Magnet, codec: CodecConfig) -> None:
