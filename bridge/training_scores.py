@@ -1,21 +1,24 @@
 """How far a model follows held-out charts: pieces of test seeds, made again by a model from their charts, and heard.
 
-Each is scored against its own chart and against the next one's; so are the piece itself and what the codec leaves of it,
-which is the most that the model can reach. Controls are left out or taken from the next piece one at a time, to see
-that each moves its own score.
+Each is scored against its own chart and against the next one's; so are the piece itself and what the codec leaves of
+it, which is the most that the model can reach. Controls are left out or taken from the next piece one at a time, to
+see that each moves its own score.
 """
 
 from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, get_args
 
 import numpy as np
+import soundfile
 import torch
+from pydantic import BaseModel, ConfigDict
 
 from bridge.adherence import score_of
 from bridge.drum_render import DrumRenderer
@@ -24,36 +27,81 @@ from bridge.training_asked import asked_of_training
 from bridge.training_captions import with_caption
 from midi.compose_split import seeds_of
 from midi.composing import compose
+from models.card import read_card
 from models.codec import Codec
+from models.errors import TrainingError
 from models.generator import JascoControls, Samples, TimedHit, TimedPitch
+from models.jasco import Guidance
 from models.jasco_engine import JascoEngine
 from models.soundfont import SoundfontRenderer
 from models.spectral import log_mel_distance
 from models.training_chart import WINDOW_S, TrainingChart
 from models.training_music import FULL_SCALE, SAMPLE_RATE_HZ, TrainingPiece, make_piece
 
-Changed = Literal["asked", "no chords", "no drums", "no melody", "no words", "other chords", "other drums", "other melody"]
+Changed = Literal[
+    "asked", "no chords", "no drums", "no melody", "no words", "other chords", "other drums", "other melody"
+]
 CHANGES: Final[tuple[Changed, ...]] = get_args(Changed)
 PARTS: Final = ("chords", "drums", "melody")
+PIECES: Final = "the pieces"
+CODEC: Final = "through the codec"
+DEFAULT_WEIGHT: Final = Guidance().all_weight
 Report = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Asking:
+    """How a model is asked: weights of guidance, and the solver by its name."""
+
+    all_weight: float
+    text_weight: float
+    solver: str
+
+    @classmethod
+    def of(cls, folder: Path, *, all_weight: float | None = None, solver: str | None = None) -> Asking:
+        """As the card of the model in a folder recommends, where nothing else is given. Raises ``ModelError``."""
+        card = read_card(folder).recommended
+        text_weight = card.text_weight or 0.0
+        given = card.all_weight if all_weight is None else all_weight
+        return cls(
+            all_weight=DEFAULT_WEIGHT if given is None else given,
+            text_weight=text_weight if all_weight is None else 0.0,
+            solver=solver or card.solver or "standard",
+        )
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return f"guidance {self.all_weight:g} for all, {self.text_weight:g} for text, solver {self.solver}"
+
+
+class Row(BaseModel):
     """The mean scores of some audio, by part: against its own charts, and against other pieces'."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     what: str
     own: dict[str, float]
     others: dict[str, float]
 
+    def cell(self, part: str) -> str:
+        """Both scores of a part, for people."""
+        return f"{self.own[part]:.2f} / {self.others[part]:.2f}" if part in self.own else "-"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scores:
-    """What was heard of some pieces, and the log-mel distance of what the codec leaves of them."""
+
+class Scores(BaseModel):
+    """What was heard of some pieces, the log-mel distance of what the codec leaves of them, and seconds for a clip."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     pieces: int
     rows: tuple[Row, ...]
     codec_log_mel: float
+    seconds: float
+
+    def row(self, what: str) -> Row:
+        """The row of that name."""
+        return next(row for row in self.rows if row.what == what)
 
 
 def held_out(seed: int, pieces: int, soundfont: Path | None) -> list[TrainingPiece]:
@@ -66,7 +114,7 @@ def held_out(seed: int, pieces: int, soundfont: Path | None) -> list[TrainingPie
     return made
 
 
-def controls_of(chart: TrainingChart, *, seed: int, all_weight: float, text_weight: float, solver: str) -> JascoControls:
+def controls_of(chart: TrainingChart, asking: Asking) -> JascoControls:
     """What a model is asked for to make a piece of its chart."""
     return JascoControls(
         description=chart.caption,
@@ -74,10 +122,10 @@ def controls_of(chart: TrainingChart, *, seed: int, all_weight: float, text_weig
         drums=tuple(TimedHit(at_s=at, voice=voice, velocity=velocity) for at, voice, velocity in chart.drums),
         melody=tuple(TimedPitch(start_s=start, end_s=end, pitch=pitch) for start, end, pitch in chart.melody),
         duration_s=WINDOW_S,
-        all_weight=all_weight,
-        text_weight=text_weight,
-        solver=solver,
-        seed=seed,
+        all_weight=asking.all_weight,
+        text_weight=asking.text_weight,
+        solver=asking.solver,
+        seed=chart.seed,
     )
 
 
@@ -129,35 +177,54 @@ def through_codec(codec: Codec, sound: Samples) -> Samples:
 def scores_of(
     folder: Path,
     pieces: Sequence[TrainingPiece],
+    asking: Asking,
     *,
-    all_weight: float,
-    text_weight: float,
-    solver: str,
     changes: Sequence[Changed] = CHANGES,
     soundfont: Path | None = None,
+    keep: Path | None = None,
     report: Report = lambda share: None,
 ) -> Scores:
-    """Make the pieces again by the model in a folder, and listen. Raises ``ModelError`` and ``GeneratorError``."""
+    """Make the pieces again by the model in a folder, and listen. Raises ``ModelError`` and ``GeneratorError``.
+
+    Drums are played by ``soundfont`` for the model to hear, the bundled one where none is given. What was heard is kept
+    as WAV files in ``keep``.
+    """
     renderer = DrumRenderer(soundfont)
     engine = JascoEngine(folder, device="cpu", render_drums=lambda chart, rate: renderer(chart.drums, rate))
     charts = [piece.chart for piece in pieces]
     truth: list[Samples] = [piece.mix.astype(np.float32) / FULL_SCALE for piece in pieces]
     left = [through_codec(engine.codec, sound) for sound in truth]
-    distances = [
-        float(log_mel_distance(torch.from_numpy(ours)[None], torch.from_numpy(theirs)[None], SAMPLE_RATE_HZ))
-        for ours, theirs in zip(left, truth, strict=True)
-    ]
-    asked = [
-        controls_of(chart, seed=chart.seed, all_weight=all_weight, text_weight=text_weight, solver=solver)
-        for chart in charts
-    ]
-    rows = [scored("the pieces", truth, charts), scored("through the codec", left, charts)]
+    heard = {PIECES: truth, CODEC: left}
+    asked = [controls_of(chart, asking) for chart in charts]
+    began = time.monotonic()
     for number, change in enumerate(changes):
         told = [changed(one, other, change) for one, other in zip(asked, [*asked[1:], asked[0]], strict=True)]
         base = number / len(changes)
-        sounds = list(_made(engine, told, lambda share, base=base: report(base + share / len(changes))))
-        rows.append(scored(change, sounds, charts))
-    return Scores(pieces=len(pieces), rows=tuple(rows), codec_log_mel=statistics.fmean(distances))
+        heard[change] = list(_made(engine, told, lambda share, base=base: report(base + share / len(changes))))
+    took = time.monotonic() - began
+    if keep:
+        _kept(keep, heard, charts)
+    return Scores(
+        pieces=len(pieces),
+        rows=tuple(scored(name, sounds, charts) for name, sounds in heard.items()),
+        codec_log_mel=statistics.fmean(_distance(ours, theirs) for ours, theirs in zip(left, truth, strict=True)),
+        seconds=took / (len(changes) * len(pieces)),
+    )
+
+
+def _distance(ours: Samples, theirs: Samples) -> float:
+    return float(log_mel_distance(torch.from_numpy(ours)[None], torch.from_numpy(theirs)[None], SAMPLE_RATE_HZ))
+
+
+def _kept(folder: Path, heard: Mapping[str, Sequence[Samples]], charts: Sequence[TrainingChart]) -> None:
+    """Write what was heard. Raises ``TrainingError``."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, sounds in heard.items():
+            for sound, chart in zip(sounds, charts, strict=True):
+                soundfile.write(folder / f"{chart.seed}-{name.replace(' ', '-')}.wav", sound, SAMPLE_RATE_HZ)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise TrainingError(f"{folder} cannot be written: {error}.") from error
 
 
 def _made(engine: JascoEngine, told: Sequence[JascoControls], report: Report) -> Iterator[Samples]:

@@ -1,0 +1,24 @@
+"""A codec whose latents lie around zero: what is learnt from them then knows no channel's mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.codec import Codec
+
+
+@torch.no_grad()
+def centre(codec: Codec, means: Tensor) -> None:
+    """Take ``means`` [C] out of the latents of a codec, so that it encodes to them and decodes from them as before.
+
+    They go into the biases of the convolutions around the latents, and out of the coarsest codebook.
+    """
+    last: Any = codec.encoder.layers[-1].conv
+    first: Any = codec.decoder.layers[0].conv
+    coarsest: Any = codec.quantizer.layers[0].codebook
+    last.bias.sub_(means)
+    first.bias.add_(torch.einsum("oik,i->o", first.weight, means))
+    coarsest.embed.sub_(means)
