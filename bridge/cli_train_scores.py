@@ -60,6 +60,12 @@ def train_score(
         table.add_row(row.what, *(row.cell(part) for part in PARTS))
     console = Console()
     (console if console.is_terminal else Console(width=WIDTH)).print(table)
+    print("Held chords:")
+    for what, texture in found.held.items():
+        print(
+            f"  {what:18} flatness {texture.flatness:.3f}, tones to noise {texture.tones_to_noise_db:.1f} dB, "
+            f"treble {texture.treble_db:.1f} dB"
+        )
     print(f"Log-mel distance of the codec: {found.codec_log_mel:.3f} decades. {found.seconds:.2f} s a clip of 10 s.")
     print(f"{asking.words}; {processor()}")
     if json:

@@ -23,8 +23,10 @@ from pydantic import BaseModel, ConfigDict
 from bridge.adherence import score_of
 from bridge.drum_render import DrumRenderer
 from bridge.score_record import Score
+from bridge.sound_texture import Texture, mean_texture, texture_of
 from bridge.training_asked import asked_of_training
 from bridge.training_captions import with_caption
+from bridge.training_sustained import controls_of_sustained, sustained
 from midi.compose_split import seeds_of
 from midi.composing import compose
 from models.card import read_card
@@ -90,12 +92,13 @@ class Row(BaseModel):
 
 
 class Scores(BaseModel):
-    """What was heard of some pieces, the log-mel distance of what the codec leaves of them, and seconds for a clip."""
+    """What was heard of some pieces, and of held chords; the codec's log-mel distance, and seconds for a clip."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     pieces: int
     rows: tuple[Row, ...]
+    held: dict[str, Texture]
     codec_log_mel: float
     seconds: float
 
@@ -207,9 +210,30 @@ def scores_of(
     return Scores(
         pieces=len(pieces),
         rows=tuple(scored(name, sounds, charts) for name, sounds in heard.items()),
+        held=_held(engine, asking, soundfont),
         codec_log_mel=statistics.fmean(_distance(ours, theirs) for ours, theirs in zip(left, truth, strict=True)),
         seconds=took / (len(changes) * len(pieces)),
     )
+
+
+def _held(engine: JascoEngine, asking: Asking, soundfont: Path | None) -> dict[str, Texture]:
+    """What held chords are like: played, through the codec, and made by the model."""
+    chords = sustained(soundfont)
+    played = [one.played for one in chords]
+    told = [
+        controls_of_sustained(one, all_weight=asking.all_weight, text_weight=asking.text_weight, solver=asking.solver)
+        for one in chords
+    ]
+    sounds = {
+        "played": played,
+        CODEC: [through_codec(engine.codec, sound) for sound in played],
+        "made": list(_made(engine, told, lambda share: None)),
+    }
+    textures = {
+        name: [found for one in several if (found := texture_of(one, SAMPLE_RATE_HZ))]
+        for name, several in sounds.items()
+    }
+    return {name: mean_texture(several) for name, several in textures.items() if several}
 
 
 def _distance(ours: Samples, theirs: Samples) -> float:
