@@ -1,24 +1,29 @@
 """Training an EnCodec: sound through the codec, held against itself.
 
-Défossez et al. 2022, section 3.4: distance of waveform and of spectra at several resolutions; the quantiser is in the loop
-for some items. The others get noise on their latents instead, for a flow model that is to learn the latents: what the
-noise would hide is not worth a dimension. An adversary (``models.training_adversary``) may join later.
+Défossez et al. 2022, section 3.4: distance of waveform and of spectra at several resolutions; the quantiser is in the
+loop for some items. The others get noise on their latents instead, for a flow model that is to learn the latents: what
+the noise would hide is not worth a dimension. An adversary (``models.training_adversary``) may join at some step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 import torch
+from pydantic import ConfigDict
 from torch import Generator, Tensor, nn
 
 from models.codec import Codec, CodecConfig
 from models.spectral import log_mel_distance, spectral_loss
+from models.training_adversary import Adversary
+from models.training_numbers import CLOSED, Count, Share, Weight
 from models.training_quantiser import MovingCodebooks
 from models.wide_codec import decoded, encoded
 
+ADVERSARY: Final = "adversary"
+"""The figure that the adversary learns from, and the part of the module that learns from it."""
 STEM_SHARE: Final = 0.25
 REST_SHARE: Final = 0.15
 """So many crops are the drums alone, and all but the drums; the others are the mix."""
@@ -31,18 +36,25 @@ SOUND_RMS: Final = 0.1
 class CodecRecipe:
     """How a codec is trained: crops of so many frames in a batch, and the weights of what counts.
 
-    ``latent_noise`` is added to latents that are not quantised, ``quantised_share`` of a batch is.
+    ``latent_noise`` is added to latents that are not quantised, ``quantised_share`` of a batch is. From the step
+    ``adversary_from`` on an adversary of so many channels is learnt, too; None is none at all.
     """
 
-    batch: int = 8
-    crop_frames: int = 25
-    quantised_share: float = 0.25
-    latent_noise: float = 0.2
-    waveform_weight: float = 5.0
-    spectral_weight: float = 1.0
-    mel_weight: float = 2.0
-    latent_weight: float = 2e-3
-    commitment_weight: float = 0.05
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+
+    batch: Count = 8
+    crop_frames: Count = 25
+    quantised_share: Share = 0.25
+    latent_noise: Weight = 0.2
+    waveform_weight: Weight = 5.0
+    spectral_weight: Weight = 1.0
+    mel_weight: Weight = 2.0
+    latent_weight: Weight = 2e-3
+    commitment_weight: Weight = 0.05
+    adversary_from: Count | None = None
+    adversary_channels: Count = 8
+    adversary_weight: Weight = 1.0
+    feature_weight: Weight = 2.0
 
 
 def new_codec(config: CodecConfig, seed: int) -> Codec:
@@ -71,29 +83,39 @@ def _inputs(convolution: nn.Conv1d | nn.ConvTranspose1d) -> float:
 
 
 class CodecTraining(nn.Module):
-    """A codec under training."""
+    """A codec under training, and its adversary where the recipe has one."""
 
-    def __init__(self, codec: Codec, recipe: CodecRecipe) -> None:
+    def __init__(self, codec: Codec, recipe: CodecRecipe, *, seed: int = 0) -> None:
         super().__init__()
         self.codec, self.recipe = codec, recipe
         self.codebooks = MovingCodebooks(codec)
+        if recipe.adversary_from is not None:
+            self.adversary = Adversary(recipe.adversary_channels, seed=seed)
 
-    def losses(self, audio: Tensor, chance: Generator) -> Mapping[str, Tensor]:
-        """What counts of a batch of crops [B, N]; ``loss`` is what is learnt from."""
-        recipe, rate = self.recipe, self.codec.config.sample_rate_hz
-        latents = encoded(self.codec, audio[:, None])
+    def losses(self, audio: Tensor, chance: Generator, step: int = 0) -> Mapping[str, Tensor]:
+        """What counts of a batch of crops [B, N] at a step; ``loss`` is what the codec learns from.
+
+        ``adversary`` is there while there is one, and is what that learns from.
+        """
+        recipe = self.recipe
+        latents = encoded(self.codec, audio[:, None]).float()
         quantised = round(recipe.quantised_share * len(audio))
         noise = torch.randn(latents.shape, generator=chance).to(latents)
         noisy = latents[quantised:] + recipe.latent_noise * noise[quantised:]
         codes = self.codebooks.quantised(self.codec, latents, chance if self.training else None)
         nearest = codes[:quantised]
         passed = latents[:quantised] + (nearest - latents[:quantised]).detach()
-        heard = decoded(self.codec, torch.cat([passed, noisy]))[:, 0, : audio.shape[-1]]
+        heard = decoded(self.codec, torch.cat([passed, noisy]))[:, 0, : audio.shape[-1]].float()
+        with torch.autocast(audio.device.type, enabled=False):
+            return self._weighed(heard, audio, latents, codes, step)
+
+    def _weighed(self, heard: Tensor, audio: Tensor, latents: Tensor, codes: Tensor, step: int) -> dict[str, Tensor]:
+        recipe = self.recipe
         convergence, distance = spectral_loss(heard, audio)
         parts = {
             "waveform": (heard - audio).abs().mean(),
             "spectral": convergence + distance,
-            "mel": log_mel_distance(heard, audio, rate),
+            "mel": log_mel_distance(heard, audio, self.codec.config.sample_rate_hz),
             "latent": latents.square().mean(),
             "commitment": (latents - codes.detach()).square().mean(),
         }
@@ -104,5 +126,9 @@ class CodecTraining(nn.Module):
             "latent": recipe.latent_weight,
             "commitment": recipe.commitment_weight,
         }
+        against = {}
+        if recipe.adversary_from is not None and step >= recipe.adversary_from:
+            parts["deceived"], parts["features"], against[ADVERSARY] = self.adversary.losses(heard, audio)
+            weights |= {"deceived": recipe.adversary_weight, "features": recipe.feature_weight}
         total = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
-        return {"loss": total, **parts}
+        return {"loss": total, **parts, **against}

@@ -1,29 +1,31 @@
 """Training a JASCO: conditional flow matching on latents, with controls left out by chance.
 
-Tal et al. 2024, sections 3.2 to 3.4: on the straight path from noise to latents the field is taught their difference. All
-controls together, and each alone, are left out now and then, so that guidance has something to lead away from.
+Tal et al. 2024, sections 3.2 to 3.4: on the straight path from noise to latents the field is taught their difference.
+All controls together, and each alone, are left out now and then, so that guidance has something to lead away from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import torch
+from pydantic import ConfigDict
 from torch import Generator, Tensor, nn
 
+from midi.chords import parse_chord
 from models.codec import Codec
 from models.jasco import NULL_CHORD, Conditioner, Conditions, FlowModel, JascoConfig, blur
 from models.training_latents import NO_MELODY, Latents
+from models.training_lessons import names_of
+from models.training_numbers import CLOSED, Count, Share, Weight
+from models.training_prompts import described
 from models.vocabulary import NO_CHORD, UNKNOWN_CHORD, chord_vocabulary
 from models.words import WordsEncoder
-from midi.chords import parse_chord
 
 CHORD_NOTES_DIM: Final = 38
 """The size of a chord's row that its notes fill: twelve for its notes, bass and root each, and two marks."""
-CAPTION_JOINT: Final = ". "
-"""What stands between the parts of a caption."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +37,16 @@ class FlowRecipe:
     part of a caption.
     """
 
-    batch: int = 4
-    late_weight: float = 1.0
-    drop_all: float = 0.12
-    drop_text: float = 0.15
-    drop_chords: float = 0.08
-    drop_drums: float = 0.1
-    drop_melody: float = 0.25
-    drop_words: float = 0.3
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+
+    batch: Count = 4
+    late_weight: Weight = 1.0
+    drop_all: Share = 0.12
+    drop_text: Share = 0.15
+    drop_chords: Share = 0.08
+    drop_drums: Share = 0.1
+    drop_melody: Share = 0.25
+    drop_words: Share = 0.3
 
 
 def chord_rows(dim: int) -> Tensor:
@@ -70,7 +74,9 @@ def chord_rows(dim: int) -> Tensor:
 class FlowTraining(nn.Module):
     """A flow model and its conditioner under training; the codec is done, and only its coarsest codebook is heard."""
 
-    def __init__(self, config: JascoConfig, codec: Codec, words: WordsEncoder, recipe: FlowRecipe, *, seed: int) -> None:
+    def __init__(
+        self, config: JascoConfig, codec: Codec, words: WordsEncoder, recipe: FlowRecipe, *, seed: int
+    ) -> None:
         super().__init__()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -78,7 +84,7 @@ class FlowTraining(nn.Module):
             self.conditioner = Conditioner(config, words.dim)
         with torch.no_grad():
             self.conditioner.chords.weight.copy_(chord_rows(config.chords_dim))
-        self.table = words.table if isinstance(words.table, nn.Parameter) else nn.Parameter(words.table)
+        self.table = nn.Parameter(words.table.detach().clone())
         words.table = self.table
         self._words, self._config, self.recipe = words, config, recipe
         coarsest: Any = codec.quantizer.layers[0]
@@ -138,6 +144,7 @@ class FlowLesson:
     def __init__(self, training: FlowTraining, latents: Latents, *, mean: float, std: float) -> None:
         self._training, self._latents = training, latents
         self._mean, self._std = mean, std
+        self._stems = torch.tensor(latents.encoded.stems)
 
     @property
     def module(self) -> nn.Module:
@@ -146,9 +153,9 @@ class FlowLesson:
 
     def batch(self, chance: Generator) -> Taught:
         """Whole pieces, each with some of its controls."""
-        recipe, latents = self._training.recipe, self._latents
+        recipe, latents, encoded = self._training.recipe, self._latents, self._latents.encoded
         device = self._training._coarsest.device
-        places = torch.randint(len(latents.charts), (recipe.batch,), generator=chance)
+        places = torch.randint(len(encoded.charts), (recipe.batch,), generator=chance)
         everything = torch.rand(recipe.batch, generator=chance) >= recipe.drop_all
 
         def told(share: float) -> Tensor:
@@ -159,29 +166,22 @@ class FlowLesson:
         )
         untold_drums = torch.rand(recipe.batch, generator=chance) < 0.5
         return Taught(
-            latents=((latents.mix[places].float() - self._mean) / self._std).to(device),
-            drums=torch.where(drums[:, None], latents.drums[places], latents.silence).to(device),
-            has_drums=(drums | untold_drums).float().to(device),
+            latents=((encoded.mix[places].float() - self._mean) / self._std).to(device),
+            drums=torch.where(drums[:, None], encoded.drums[places], encoded.silence).to(device),
+            has_drums=((drums | untold_drums) & self._stems[places]).float().to(device),
             chords=torch.where(chords[:, None], latents.chords[places], NULL_CHORD).to(device),
             melody=torch.where(melody[:, None], latents.melody[places], NO_MELODY).to(device),
             descriptions=tuple(
-                self._described(place, chance) if is_told else None
+                described(encoded.charts[place].caption, recipe.drop_words, chance) if is_told else None
                 for place, is_told in zip(places.tolist(), text.tolist(), strict=True)
             ),
             places=tuple(places.tolist()),
         )
 
-    def _described(self, place: int, chance: Generator) -> str | None:
-        """The parts of a piece's caption, some left out."""
-        parts = self._latents.charts[place].caption.split(CAPTION_JOINT)
-        kept = torch.rand(len(parts), generator=chance) >= self._training.recipe.drop_words
-        return CAPTION_JOINT.join(part for part, keep in zip(parts, kept.tolist(), strict=True) if keep) or None
-
-    def losses(self, batch: Taught, chance: Generator) -> Mapping[str, Tensor]:
+    def losses(self, batch: Taught, chance: Generator, step: int = 0) -> Mapping[str, Tensor]:
         """As of the training."""
         return self._training.losses(batch, chance)
 
     def named(self, batch: Taught) -> str:
-        """The seeds of the pieces."""
-        seeds = ", ".join(str(self._latents.charts[place].seed) for place in batch.places)
-        return f"the pieces of seeds {seeds}"
+        """The names of the pieces."""
+        return names_of(self._latents.encoded.names, batch.places)

@@ -1,7 +1,7 @@
 """The quantiser of a codec while it is trained: codebooks that follow what they quantise.
 
-Residual vector quantisation with codebooks as moving averages (van den Oord et al. 2017, appendix A.1; Zeghidour et al.
-2021, SoundStream, section III.C): entries that nothing falls on are put where something does.
+Residual vector quantisation with codebooks as moving averages (van den Oord et al. 2017, appendix A.1; Zeghidour et
+al. 2021, SoundStream, section III.C): entries that nothing falls on are put where something does.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class MovingCodebooks(nn.Module):
         if not self.counts[level].any():
             book.embed.copy_(rows[torch.randint(len(rows), (bins,), generator=chance)])
         index = book.quantize(rows)
-        counts = torch.zeros(bins, dtype=rows.dtype).index_add_(0, index, torch.ones(len(rows)))
+        counts = rows.new_zeros(bins).index_add_(0, index, rows.new_ones(len(rows)))
         sums = torch.zeros_like(book.embed).index_add_(0, index, rows)
         if not self.counts[level].any():
             self.counts[level].fill_(1.0)

@@ -1,7 +1,7 @@
 """A training run: steps, a moving average of the weights, and a state on disk from which it goes on exactly.
 
-What is drawn by chance in a step hangs on the seed and the step's number alone, so a run that was stopped takes the same
-next step as one that was not.
+What is drawn by chance in a step hangs on the seed and the step's number alone, so a run that was stopped takes the
+same next step as one that was not.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Final, Literal, Protocol
 
 import torch
+from pydantic import ConfigDict, Field
 from torch import Generator, Tensor, nn
 
 from models.errors import TrainingError
+from models.training_codec import ADVERSARY
+from models.training_numbers import CLOSED, Count, Positive, Weight
+from models.training_optimizer import Learner
 from models.training_state import RunState, read_state, write_state
 
 STATE_FILE: Final = "state.safetensors"
@@ -33,15 +37,17 @@ class RunSettings:
     each ``log_every``.
     """
 
-    steps: int
-    rate: float
-    warm_steps: int = 100
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    average: float = 0.999
-    save_every: int = 500
-    log_every: int = 25
-    seed: int = 0
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+
+    steps: Count
+    rate: Positive
+    warm_steps: Annotated[int, Field(strict=True, ge=0)] = 100
+    weight_decay: Weight = 0.01
+    clip: Positive = 1.0
+    average: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.999
+    save_every: Count = 500
+    log_every: Count = 25
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**31)] = 0
     precision: Literal["float32", "bfloat16"] = "float32"
 
 
@@ -57,8 +63,11 @@ class Lesson(Protocol):
         """The next batch, drawn by chance."""
         ...
 
-    def losses(self, batch: Any, chance: Generator) -> Mapping[str, Tensor]:  # noqa: ANN401
-        """What counts of a batch, each a number; ``loss`` is what is learnt from."""
+    def losses(self, batch: Any, chance: Generator, step: int) -> Mapping[str, Tensor]:  # noqa: ANN401
+        """What counts of a batch at a step, each a number; ``loss`` is what is learnt from.
+
+        Where ``adversary`` is among them, the part of the module of that name learns from it, and from nothing else.
+        """
         ...
 
     def named(self, batch: Any) -> str:  # noqa: ANN401
@@ -78,7 +87,9 @@ class Noted:
 class Run:
     """A lesson on its way."""
 
-    def __init__(self, lesson: Lesson, settings: RunSettings, folder: Path, *, recipe: str, device: str = "cpu") -> None:
+    def __init__(
+        self, lesson: Lesson, settings: RunSettings, folder: Path, *, recipe: str, device: str = "cpu"
+    ) -> None:
         """Begin, or go on with the state in ``folder``; ``recipe`` is the text of all that a run hangs on.
 
         Raises ``TrainingError`` for a state that is damaged, or of another recipe.
@@ -86,14 +97,20 @@ class Run:
         self._lesson, self._settings, self._device = lesson, settings, device
         self._path, self._recipe = folder / STATE_FILE, recipe
         self._module = lesson.module.to(device)
-        self._parameters = {name: one for name, one in self._module.named_parameters() if one.requires_grad}
-        self._optimizer = torch.optim.AdamW(
-            self._parameters.values(), lr=settings.rate, betas=(0.9, 0.98), weight_decay=settings.weight_decay
-        )
+        learnt = {name: one for name, one in self._module.named_parameters() if one.requires_grad}
+        against = {name: one for name, one in learnt.items() if name.startswith(f"{ADVERSARY}.")}
+        self._parameters = {name: one for name, one in learnt.items() if name not in against}
+        self._learner = Learner(self._parameters, weight_decay=settings.weight_decay, clip=settings.clip)
+        self._adversary = Learner(against, weight_decay=settings.weight_decay, clip=settings.clip) if against else None
         self.average = {name: one.detach().clone() for name, one in self._parameters.items()}
         self.step = 0
         if self._path.exists():
             self._take(read_state(self._path, recipe, device))
+
+    @property
+    def done(self) -> bool:
+        """Whether all steps were taken."""
+        return self.step >= self._settings.steps
 
     def learn(
         self,
@@ -101,6 +118,7 @@ class Run:
         noted: Callable[[Noted], None] = lambda one: None,
         stopped: Callable[[], bool] = lambda: False,
         until: int | None = None,
+        stepped: Callable[[int], None] = lambda step: None,
     ) -> None:
         """Take steps to the end, or ``until`` one, or until ``stopped``; the state is on disk after it.
 
@@ -115,38 +133,36 @@ class Run:
             for name, value in self._one_step().items():
                 sums[name] = sums.get(name, 0.0) + value
             count += 1
+            stepped(self.step)
+            if self.step % settings.save_every == 0:
+                self.save()
             if self.step % settings.log_every == 0:
                 noted(Noted(step=self.step, rate=self._rate(), figures={one: sums[one] / count for one in sums}))
                 sums, count = {}, 0
-            if self.step % settings.save_every == 0:
-                self.save()
         self.save()
 
     def save(self) -> None:
         """Write the state. Raises ``TrainingError``; the one before is then still there."""
-        adam = {}
-        for name, parameter in self._parameters.items():
-            kept = self._optimizer.state.get(parameter)
-            if kept:
-                adam[f"{name}.first"], adam[f"{name}.second"] = kept["exp_avg"], kept["exp_avg_sq"]
-        state = RunState(step=self.step, module=self._module.state_dict(), average=self.average, adam=adam)
+        self._require_finite_weights()
+        moments = {name: one for learner in self._learners for name, one in learner.moments().items()}
+        state = RunState(step=self.step, module=self._module.state_dict(), average=self.average, adam=moments)
         write_state(self._path, state, self._recipe)
 
     def averaged(self) -> dict[str, Tensor]:
         """The module's state with the moving average in place of the weights."""
         return {**self._module.state_dict(), **self.average}
 
+    @property
+    def _learners(self) -> list[Learner]:
+        return [self._learner, *([self._adversary] if self._adversary else [])]
+
     def _take(self, state: RunState) -> None:
         try:
             self._module.load_state_dict(dict(state.module))
-            for name, parameter in self._parameters.items():
+            for name in self._parameters:
                 self.average[name].copy_(state.average[name])
-                if state.step:
-                    self._optimizer.state[parameter] = {
-                        "step": torch.tensor(float(state.step)),
-                        "exp_avg": state.adam[f"{name}.first"],
-                        "exp_avg_sq": state.adam[f"{name}.second"],
-                    }
+            for learner in self._learners:
+                learner.take(state.adam, state.step)
         except (RuntimeError, KeyError) as error:
             reason = str(error).splitlines()[0]
             raise TrainingError(f"The state {self._path} does not fit the model ({reason}): it is damaged.") from error
@@ -163,31 +179,43 @@ class Run:
         settings = self._settings
         chance = Generator().manual_seed((settings.seed << 32) + self.step)
         batch = self._lesson.batch(chance)
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._rate()
-        self._optimizer.zero_grad(set_to_none=True)
         half = settings.precision == "bfloat16"
         with torch.autocast(torch.device(self._device).type, torch.bfloat16, enabled=half):
-            losses = self._lesson.losses(batch, chance)
-        self._require_finite(losses["loss"], "The loss", batch)
-        losses["loss"].backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self._parameters.values(), settings.clip)
-        self._require_finite(norm, "The gradient", batch)
-        self._optimizer.step()
+            losses = self._lesson.losses(batch, chance, self.step)
+        for name in ("loss", ADVERSARY):
+            if name in losses:
+                self._require_finite(losses[name], "The loss", batch)
+
+        def check(norm: Tensor) -> None:
+            self._require_finite(norm, "The gradient", batch)
+
+        figures = {name: float(value.detach()) for name, value in losses.items()}
+        figures["gradient"] = self._learner.learn(losses["loss"], self._rate(), check)
+        if self._adversary and ADVERSARY in losses:
+            self._adversary.learn(losses[ADVERSARY], self._rate(), check)
         self.step += 1
         self._follow()
-        return {**{name: float(value.detach()) for name, value in losses.items()}, "gradient": float(norm)}
+        return figures
 
     def _require_finite(self, value: Tensor, what: str, batch: Any) -> None:  # noqa: ANN401
         if not torch.isfinite(value):
-            saved = f"The state of step {self._saved_step()} is kept." if self._path.exists() else "Nothing was saved yet."
             raise TrainingError(
-                f"{what} of step {self.step + 1} is no number, on {self._lesson.named(batch)}. {saved} Look at what it "
-                "was made of, or go on with a lower rate."
+                f"{what} of step {self.step + 1} is no number, on {self._lesson.named(batch)}. {self._kept()} Look at "
+                "what it was made of, or begin again with a lower rate."
             )
 
-    def _saved_step(self) -> int:
-        return read_state(self._path, self._recipe, "cpu").step
+    def _require_finite_weights(self) -> None:
+        for name, tensor in self._module.state_dict().items():
+            if not torch.isfinite(tensor).all():
+                raise TrainingError(
+                    f"After step {self.step} {name} holds what is no number. {self._kept()} Begin again with a lower "
+                    "rate."
+                )
+
+    def _kept(self) -> str:
+        if not self._path.exists():
+            return "Nothing was saved yet."
+        return f"The state of step {read_state(self._path, self._recipe, 'cpu').step} is kept."
 
     @torch.no_grad()
     def _follow(self) -> None:

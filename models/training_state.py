@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from models.errors import TrainingError
+from models.training_files import write_whole
 
 FORMAT: Final = "sideman-training-state-1"
 _PARTS: Final = ("module", "average", "adam")
@@ -38,36 +37,25 @@ def write_state(path: Path, state: RunState, recipe: str) -> None:
         for name, tensor in getattr(state, part).items()
     }
     header = {FORMAT: f"{state.step} {_digest(recipe)}"}
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(save(tensors, metadata=header))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except (OSError, SafetensorError) as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        reason = (isinstance(error, OSError) and error.strerror) or str(error)
-        raise TrainingError(
-            f"The state {path} cannot be written ({reason}): make room, and the same command goes on from the state "
-            "before it, if there was one."
-        ) from error
+    write_whole(path, save(tensors, metadata=header), "The state")
 
 
-def read_state(path: Path, recipe: str, device: str) -> RunState:
-    """The state in a file. Raises ``TrainingError`` for a damaged one, and for one of another recipe."""
+def read_state(path: Path, recipe: str | None, device: str) -> RunState:
+    """The state in a file; without a recipe, that of any.
+
+    Raises ``TrainingError`` for a damaged one, and for one of another recipe.
+    """
     try:
         with safe_open(path, framework="pt", device=device) as file:
             told = (file.metadata() or {}).get(FORMAT, "")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
     except (OSError, SafetensorError) as error:
-        raise TrainingError(f"The state {path} cannot be read ({str(error).splitlines()[0]}): it is damaged.") from error
+        reason = str(error).splitlines()[0]
+        raise TrainingError(f"The state {path} cannot be read ({reason}): it is damaged.") from error
     step, _, digest = told.partition(" ")
     if not step.isdigit():
         raise TrainingError(f"{path} is no state of a training run: it does not say {FORMAT}.")
-    if digest != _digest(recipe):
+    if recipe is not None and digest != _digest(recipe):
         raise TrainingError(
             f"{path} is of a run with another recipe or other music: go on with the same, or name another folder. "
             "Nothing was changed."
