@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from models.codec import Codec
+from models.training_music import FULL_SCALE
+from models.training_pieces import Music
 
 
 @torch.no_grad()
@@ -22,3 +24,13 @@ def centre(codec: Codec, means: Tensor) -> None:
     last.bias.sub_(means)
     first.bias.add_(torch.einsum("oik,i->o", first.weight, means))
     coarsest.embed.sub_(means)
+
+
+@torch.no_grad()
+def mean_latents(codec: Codec, music: Music, pieces: int) -> Tensor:
+    """The mean of each channel [C] over the mixes of the first pieces."""
+    means = [
+        codec.encode(torch.from_numpy(mix).float()[None, None] / FULL_SCALE).mean(dim=(0, 2))
+        for mix in music.mixes[:pieces]
+    ]
+    return torch.stack(means).mean(dim=0)

@@ -46,7 +46,7 @@ class CodecRecipe:
     crop_frames: Count = 25
     quantised_share: Share = 0.25
     latent_noise: Weight = 0.2
-    waveform_weight: Weight = 5.0
+    waveform_weight: Weight = 30.0
     spectral_weight: Weight = 1.0
     mel_weight: Weight = 2.0
     latent_weight: Weight = 2e-3
