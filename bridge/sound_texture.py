@@ -42,8 +42,8 @@ def texture_of(sound: Samples, sample_rate_hz: int) -> Texture | None:
     """The texture of a sound [N]; None where there is nothing to hear.
 
     Flatness is the geometric by the arithmetic mean of the power spectrum (Johnston 1988), the mean over frames. Tones
-    are the spectral peaks that stand out of the median around them, noise is what is left (the idea of harmonic-to-noise
-    ratio, for more than one voice). Treble is the power above ``TREBLE_HZ``.
+    are the spectral peaks that stand out of the median around them, and noise is what is left: a harmonic-to-noise
+    ratio for more than one voice. Treble is the power above ``TREBLE_HZ``.
     """
     power = np.abs(librosa.stft(sound.astype(np.float32), n_fft=WINDOW, hop_length=WINDOW // 4)) ** 2
     levels = power.sum(axis=0)

@@ -29,7 +29,7 @@ REST_SHARE: Final = 0.15
 """So many crops are the drums alone, and all but the drums; the others are the mix."""
 
 SOUND_RMS: Final = 0.1
-"""About the root mean square of music. Weights begin so that latents of it have that of 1, and what comes out its own."""
+"""About the root mean square of music. Weights begin so that its latents are about 1 large, and sound its own size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
