@@ -36,7 +36,8 @@ SOUND_RMS: Final = 0.1
 class CodecRecipe:
     """How a codec is trained: crops of so many frames in a batch, and the weights of what counts.
 
-    ``latent_noise`` is added to latents that are not quantised, ``quantised_share`` of a batch is. From the step
+    ``latent_noise`` is added to latents that are not quantised, ``quantised_share`` of a batch is. With ``decoder_only``
+    encoder and codebooks stay as they are, so that what was trained on the latents still holds. From the step
     ``adversary_from`` on an adversary of so many channels is learnt, too; None is none at all.
     """
 
@@ -51,6 +52,7 @@ class CodecRecipe:
     mel_weight: Weight = 2.0
     latent_weight: Weight = 2e-3
     commitment_weight: Weight = 0.05
+    decoder_only: bool = False
     adversary_from: Count | None = None
     adversary_channels: Count = 8
     adversary_weight: Weight = 1.0
@@ -89,6 +91,8 @@ class CodecTraining(nn.Module):
         super().__init__()
         self.codec, self.recipe = codec, recipe
         self.codebooks = MovingCodebooks(codec)
+        if recipe.decoder_only:
+            self.codec.encoder.requires_grad_(False)
         if recipe.adversary_from is not None:
             self.adversary = Adversary(recipe.adversary_channels, seed=seed)
 
@@ -102,12 +106,16 @@ class CodecTraining(nn.Module):
         quantised = round(recipe.quantised_share * len(audio))
         noise = torch.randn(latents.shape, generator=chance).to(latents)
         noisy = latents[quantised:] + recipe.latent_noise * noise[quantised:]
-        codes = self.codebooks.quantised(self.codec, latents, chance if self.training else None)
+        codes = self.codebooks.quantised(self.codec, latents, chance if self._codes_move else None)
         nearest = codes[:quantised]
         passed = latents[:quantised] + (nearest - latents[:quantised]).detach()
         heard = decoded(self.codec, torch.cat([passed, noisy]))[:, 0, : audio.shape[-1]].float()
         with torch.autocast(audio.device.type, enabled=False):
             return self._weighed(heard, audio, latents, codes, step)
+
+    @property
+    def _codes_move(self) -> bool:
+        return self.training and not self.recipe.decoder_only
 
     def _weighed(self, heard: Tensor, audio: Tensor, latents: Tensor, codes: Tensor, step: int) -> dict[str, Tensor]:
         recipe = self.recipe
