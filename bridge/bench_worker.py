@@ -23,6 +23,7 @@ from models.fast_jasco import FastFlow
 from models.fast_layers import Plain
 from models.fast_magnet import FastTokens
 from models.graphs import cuda_graph
+from models.graphs import timed as timed_work
 from models.jasco import Controls, Guidance, Jasco, JascoConfig, noise_of
 from models.magnet import Magnet, MagnetConfig, choose_by_seed
 from models.plain_magnet import PlainTokens
@@ -155,7 +156,7 @@ def _jasco(case: Case, alone: bool) -> Subject:
         model = Jasco(config, Codec(CodecConfig(sample_rate_hz=32000, filters=shape.filters)), RandomText(case.device))
     model.codec._settle()
     _in(model.flow, model.conditioner, precision.dtype)
-    path = FastFlow(model.flow, matrix=precision.matrix, capture=cuda_graph if case.graphs else None)
+    path = FastFlow(model.flow, matrix=precision.matrix, capture=cuda_graph if case.graphs else None, pace=timed_work)
     if alone and precision.matrix:
         release_copied(list(model.flow.layers), list(model.flow.skips))
     controls = Controls(descriptions=("funk bass",), chords=torch.arange(shape.frames) // 50)
