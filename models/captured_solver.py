@@ -8,12 +8,14 @@ are short; the others go one evaluation at a time.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import torch
 from torch import Tensor
 
+from models.compiling import Compiler, faster
 from models.flow_stack import Prepared, Stack, with_held
 from models.graphs import Capture, Pace, Work
 from models.solvers import Evaluation, Watch
@@ -26,16 +28,40 @@ LOOPS_KEPT: Final = 3
 """Captured loops of one shape of work, one for each number of evaluations."""
 
 
+Slope = Callable[[Tensor, Tensor], Tensor]
+"""The slope at latents [B, T, C], at the time that shifts [layers, D] are of."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One evaluation, captured with a slope."""
+
+    slope: Slope
+    replay: Work
+
+
 class CapturedSolver:
     """The solvers for one shape of work. ``load`` begins a run, and ``run`` ends it.
 
     One capture of an evaluation serves every fixed-step solver, a captured loop those of its number of evaluations.
     """
 
-    def __init__(self, stack: Stack, prepared: Prepared, start: Tensor, capture: Capture, pace: Pace | None) -> None:
-        """``pace`` measures an evaluation once; without it no loop is captured. Raises what ``capture`` raises."""
-        self._stack = stack
+    def __init__(
+        self,
+        stack: Stack,
+        prepared: Prepared,
+        start: Tensor,
+        capture: Capture,
+        *,
+        pace: Pace | None = None,
+        compiler: Compiler | None = None,
+    ) -> None:
+        """``pace`` measures an evaluation once; without it no loop is captured, and nothing is compiled.
+
+        With ``compiler`` the slope is compiled where that is faster. Raises what ``capture`` raises.
+        """
         self._prepared = prepared
+        self._slope: Slope = lambda z, shifts: with_held(prepared, stack.slope(prepared, z, shifts))
         self._capture = capture
         self.z, self._last = torch.zeros_like(start), torch.zeros_like(start)
         layers, dim = len(stack.layers), prepared.rows.shape[-1]
@@ -43,11 +69,17 @@ class CapturedSolver:
         self._steps = start.new_zeros(MOST_EVALUATIONS, 2)
         self._place = torch.zeros(1, dtype=torch.long, device=start.device)
         self._loops: OrderedDict[int, Work] = OrderedDict()
-        self._step: Work | None = capture(self._next)
-        self._evaluation_s: float | None = None
-        if pace is not None:
-            self._place.zero_()
-            self._evaluation_s = pace(self._step)
+        step = self._step_with(self._slope)
+        if pace and compiler:
+            step = faster(step, lambda: self._step_with(compiler(self._slope)), lambda one: pace(one.replay))
+        self._slope = step.slope
+        self._step: Work | None = step.replay
+        self._evaluation_s = pace(step.replay) if pace else None
+
+    def _step_with(self, slope: Slope) -> _Step:
+        """An evaluation with this slope, captured; the captures that follow have it too."""
+        self._slope = slope
+        return _Step(slope, self._capture(self._next))
 
     def load(self, prepared: Prepared, start: Tensor, steps: Sequence[Evaluation], shifts: Tensor) -> None:
         """Begin a run: capture what is missing, and put what it needs where the captured work looks for it."""
@@ -100,7 +132,7 @@ class CapturedSolver:
 
     def _evaluate(self, shifts: Tensor, factors: Tensor) -> None:
         new, last = factors.unbind(0)
-        slope = with_held(self._prepared, self._stack.slope(self._prepared, self.z, shifts))
+        slope = self._slope(self.z, shifts)
         self.z.add_(new * slope + last * self._last)
         self._last.copy_(slope)
 

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from models.captured_solver import MOST_EVALUATIONS, CapturedSolver
+from models.compiling import Compiler
 from models.fast_layers import MakeMatrix, Plain, bucket_of, heard_of
 from models.flow_stack import Prepared, Stack, stack_of, with_held
 from models.graphs import Capture, Pace, Replays
@@ -42,15 +43,17 @@ class FastFlow:
         matrix: MakeMatrix | None = None,
         capture: Capture | None = None,
         pace: Pace | None = None,
+        compiler: Compiler | None = None,
     ) -> None:
         """``matrix`` makes the layers' matrices once, of copies; None reads the flow's own weights in each run.
 
         With ``capture`` each shape of work is captured once and replayed; it may be taken away at any time. With
-        ``pace`` whole solvers are, where they are short.
+        ``pace`` whole solvers are, where they are short, and with ``compiler`` what is captured is compiled, where that
+        is faster.
         """
         self._flow = flow
         self._kept = None if matrix is None else self._stack(matrix)
-        self.capture, self.pace = capture, pace
+        self.capture, self.pace, self.compiler = capture, pace, compiler
         self._replays: Replays[CapturedSolver] = Replays(SHAPES_KEPT)
 
     def __call__(
@@ -117,7 +120,9 @@ class FastFlow:
         text = prepared.heard[0].keys.shape if prepared.heard else ()
         weight = self._flow.embed.weight
         key = (tuple(prepared.rows.shape), tuple(start.shape), tuple(text), prepared.told, weight.dtype)
-        return self._replays.get(key, weight, lambda: CapturedSolver(stack, prepared, start, capture, self.pace))
+        return self._replays.get(
+            key, weight, lambda: CapturedSolver(stack, prepared, start, capture, pace=self.pace, compiler=self.compiler)
+        )
 
 
 def solved(

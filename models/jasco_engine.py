@@ -87,8 +87,9 @@ class JascoEngine:
         with within_memory(self._device):
             self._model, self.card = load_jasco(folder, device=self._device, dtype=precision.dtype)
             flow = self._model.flow
+            how = self._computing
             self._fast = FastFlow(
-                flow, matrix=precision.matrix, capture=self._computing.capture, pace=self._computing.pace
+                flow, matrix=precision.matrix, capture=how.capture, pace=how.pace, compiler=how.compiler
             )
             self._model.fast = self._fast
             if precision.matrix:

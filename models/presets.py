@@ -29,6 +29,9 @@ PRECISIONS: Final[tuple[str, ...]] = get_args(PrecisionName)
 GraphsName = Literal["auto", "step", "off"]
 """Whether work is captured and replayed where that can be done: whole solvers that are short, or single steps alone."""
 
+CompileName = Literal["off", "auto"]
+"""Whether captured work is compiled where that is measured to be faster."""
+
 SpanArrangement = Literal["nonoverlap", "stride1"]
 SpanScoring = Literal["max", "prod"]
 
