@@ -140,6 +140,15 @@ def test_the_same_file_that_the_user_put_in_is_not_ours(newest: Session, tmp_pat
     assert reaper.tracks["Sideman"] == before
 
 
+def test_a_take_of_the_same_file_without_our_note_is_the_user_s(newest: Session, tmp_path: Path) -> None:
+    reaper, _ = newest
+    draft, final = drafted(newest, tmp_path)
+    reaper.do("set_take", track=1, item=1, take=1, name="ext", value={})
+    assert better(newest, draft, final)[2].endswith("take 2; its draft is not replaced: it is not in this project")
+    (item,) = reaper.tracks["Sideman"]
+    assert [take["path"] for take in item["takes"]] == [str(draft), str(final)]
+
+
 def test_nothing_is_lost_where_reaper_does_not_take_the_file(newest: Session, tmp_path: Path) -> None:
     reaper, _ = newest
     draft, final = drafted(newest, tmp_path)
