@@ -18,7 +18,8 @@ from bridge.training_loop import Outcome, Stopped, Telling, run_lesson
 from bridge.training_plan import CodecPlan, JascoPlan, MagnetPlan
 from bridge.training_sources import Source, digest_of, read_pieces, sources_of
 from models.card import CARD_FILE
-from models.codec import Codec
+from models.codec import Codec, CodecConfig
+from models.codec_centre import centre, mean_latents
 from models.errors import TrainingError
 from models.jasco import Guidance
 from models.presets import DECODINGS, SOLVERS
@@ -33,6 +34,8 @@ from models.training_state import read_state
 from models.training_tokens import TokenLesson, TokenTraining
 from models.words import WordsEncoder, new_words, words_of
 
+CENTRE_PIECES: Final = 32
+"""The mean of a codec's latents is taken of so many pieces."""
 FEW_CAPTIONS: Final = 200
 """Of fewer captions every word is learnt, of more those that come again."""
 AnyPlan = CodecPlan | JascoPlan | MagnetPlan
@@ -54,7 +57,7 @@ def train_codec(plan: CodecPlan, path: Path, *, telling: Telling, stopped: Stopp
     def listen(state: Mapping[str, Tensor]) -> Figures:
         return hear_codec(trained_codec(config, state), heard())
 
-    return run_lesson(
+    outcome = run_lesson(
         CodecLesson(training, music),
         folder,
         facts,
@@ -65,6 +68,17 @@ def train_codec(plan: CodecPlan, path: Path, *, telling: Telling, stopped: Stopp
         telling=telling,
         stopped=stopped,
     )
+    if outcome.done:
+        _finish(folder, config, music)
+    return outcome
+
+
+def _finish(folder: RunFolder, config: CodecConfig, music: Music) -> None:
+    """Write the codec of a run that is done, its latents around zero. Raises ``TrainingError``."""
+    state = read_state(folder.state, None, "cpu")
+    codec = trained_codec(config, {**state.module, **state.average})
+    centre(codec, mean_latents(codec, music, CENTRE_PIECES))
+    write_codec(folder.path / CODEC, codec)
 
 
 def train_jasco(plan: JascoPlan, path: Path, *, telling: Telling, stopped: Stopped) -> Outcome:
@@ -136,7 +150,7 @@ def codec_from(place: Path) -> Codec:
         return checkpoint_codec(place)
     folder = RunFolder(place)
     facts = folder.facts()
-    if facts.kind != "codec":
+    if (folder.path / CODEC).is_file():
         return read_codec(folder.path / CODEC)
     config = CodecPlan.model_validate({"run": place, "music": [place], **facts.recipe}).model.config
     if not folder.state.exists():

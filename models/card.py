@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from models.bundled import mending
 from models.errors import ModelError
 from models.presets import SOLVERS
 
@@ -115,7 +116,7 @@ def read_card(folder: Path) -> Card:
         raise ModelError(
             f"{folder} is no converted model: it lacks {' and '.join(missing)}. Run sideman models pull or convert."
         )
-    unreadable = f"{path} cannot be read: pull or convert the model again."
+    unreadable = f"{path} cannot be read: {mending(folder)}."
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -123,7 +124,7 @@ def read_card(folder: Path) -> Card:
     if not isinstance(values, dict):
         raise ModelError(unreadable)
     if values.get("format") != CARD_FORMAT:
-        raise ModelError(f"{folder} was converted by another version of Sideman: pull or convert it again.")
+        raise ModelError(f"{folder} was converted by another version of Sideman: {mending(folder)}.")
     try:
         card = Card.model_validate(values)
         CodecShape.model_validate(card.codec)

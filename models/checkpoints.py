@@ -24,6 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from models.bundled import mending
 from models.card import CARD_FILE, TENSORS_FILE, TEXT_FOLDER, Card, SourceFile, read_card
 from models.checksums import sha256_of
 from models.codec import Codec, CodecConfig, load_exactly
@@ -164,12 +165,12 @@ def check(folder: Path, report: Callable[[float], None] = lambda share: None) ->
     card = read_card(folder)
     found = sha256_of(folder / TENSORS_FILE)
     if found != card.tensors_sha256:
-        raise ModelError(f"{folder / TENSORS_FILE} is not as it was converted: pull or convert it again.")
+        raise ModelError(f"{folder / TENSORS_FILE} is not as it was converted: {mending(folder)}.")
     report(0.5)
     model, card = _load(folder)
     for name, tensor in model.state_dict().items():
         if not torch.isfinite(tensor).all():
-            raise ModelError(f"The tensor {name} in {folder} holds what is not a number: pull or convert it again.")
+            raise ModelError(f"The tensor {name} in {folder} holds what is not a number: {mending(folder)}.")
     return card
 
 
@@ -290,7 +291,7 @@ def _read_tensors(path: Path, device: str, dtype: torch.dtype) -> dict[str, Tens
                     wanted = torch.float32 if name.startswith(CODEC_PREFIX) else dtype
                     tensors[name] = file.get_tensor(name).to(device=device, dtype=wanted, copy=True)
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path} cannot be read ({error}): pull or convert the model again.") from error
+        raise ModelError(f"{path} cannot be read ({error}): {mending(path.parent)}.") from error
     return tensors
 
 

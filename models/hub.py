@@ -24,6 +24,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
+from models.bundled import BUNDLED
 from models.card import CARD_FILE, Card, read_card
 from models.catalogue import Kind, Release, find_release, nearest_release
 from models.download import download
@@ -44,6 +45,8 @@ def pull(
     ``downloads`` holds what is on its way; a model's part goes once it is converted, or found unfit. ``report``
     is told the share that is done and the step. Raises ``ModelError``; then ``target`` is as it was.
     """
+    if name == BUNDLED:
+        raise ModelError(f"{BUNDLED} comes with Sideman: there is nothing to pull.")
     release = find_release(name)
     repository = release.repository if release else name
     if "/" not in repository:

@@ -27,6 +27,8 @@ from models.training_music import FULL_SCALE
 from models.training_pieces import Music
 
 NO_MELODY: Final = -1
+DRUM_PEAK: Final = 0.9
+"""Drum stems peak here, as the drums of a chart do when they are played for a model."""
 FORMAT: Final = "sideman-latents-1"
 _AT_ONCE: Final = 4
 
@@ -87,6 +89,7 @@ def encode_music(music: Music, codec: Codec, report: Callable[[float], None] = l
         mix, drums = (
             torch.from_numpy(one[part]).to(device).float()[:, None] / FULL_SCALE for one in (music.mixes, music.drums)
         )
+        drums = drums * (DRUM_PEAK / drums.abs().amax(dim=2, keepdim=True).clamp_min(1.0 / FULL_SCALE))
         mixes.append(codec.encode(mix).transpose(1, 2).half().cpu())
         stems.append(codec.quantise(codec.encode(drums), codebooks=1)[:, 0].short().cpu())
         report(min(1.0, (start + _AT_ONCE) / len(music.charts)))

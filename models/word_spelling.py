@@ -40,6 +40,7 @@ _WHOLE_NAMES: Final = {"maj": "major", "min": "minor"}
 def spelled(text: str) -> str:
     """The text with tempos, keys and meters as the words that stand for them, in small letters."""
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).translate(_SIGNS).lower())
+    plain = " ".join(plain.split())  # patterns that skip blanks would skip many of them again and again
     plain = _TEMPO.sub(lambda match: f" {tempo_word(float(match['after'] or match['before']))} ", plain)
     plain = _METER.sub(lambda match: f" meter_{int(match[1])}_{match[2]} ", plain)
     plain = _KEY.sub(lambda match: f" {_tonic(match)} {_WHOLE_NAMES.get(match['mode'], match['mode'])} ", plain)

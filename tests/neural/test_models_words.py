@@ -177,6 +177,10 @@ def _table(table: torch.Tensor, name: str = "words") -> Callable[[Path], None]:
     return lambda path: save_file({name: table}, path)
 
 
+def _two_tables(path: Path) -> None:
+    save_file({"words": torch.zeros(ROWS, 8), "more": torch.zeros(1)}, path)
+
+
 def _vocabulary(change: Callable[[dict[str, int]], object]) -> Callable[[Path], None]:
     def rewrite(path: Path) -> None:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -191,6 +195,7 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "table cut short": ("words.safetensors", _shorter, "words.safetensors cannot be read"),
     "table missing": ("words.safetensors", Path.unlink, "words.safetensors cannot be read"),
     "another tensor": ("words.safetensors", _table(torch.zeros(ROWS, 8), "other"), "holds no table of words"),
+    "a tensor too many": ("words.safetensors", _two_tables, "holds no table of words"),
     "no numbers": ("words.safetensors", _table(torch.full((ROWS, 8), torch.nan)), "holds what is not a number"),
     "whole numbers": ("words.safetensors", _table(torch.zeros(ROWS, 8, dtype=torch.int32)), "holds no table of words"),
     "a row too few": ("words.safetensors", _table(torch.zeros(ROWS - 1, 8)), f"has {ROWS} words, and the table is"),
