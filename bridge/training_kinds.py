@@ -47,11 +47,13 @@ def train_codec(plan: CodecPlan, path: Path, *, telling: Telling, stopped: Stopp
     sources = sources_of(plan.music)
     listening = sources_of(plan.held_out) or sources
     folder = RunFolder(plan.run)
-    facts = RunFacts(kind="codec", recipe=json.loads(plan.recipe_text), music=digest_of(sources))
-    folder.begin(facts, path)
     config = plan.model.config
+    codec = _first_codec(plan, config)
+    begun_with = codec_digest(codec) if plan.start else ""
+    facts = RunFacts(kind="codec", recipe=json.loads(plan.recipe_text), music=digest_of(sources), codec=begun_with)
+    folder.begin(facts, path)
     music = _read(sources, config.sample_rate_hz, plan.pieces, telling)
-    training = CodecTraining(new_codec(config, plan.learning.seed), plan.recipe, seed=plan.learning.seed)
+    training = CodecTraining(codec, plan.recipe, seed=plan.learning.seed)
     heard = _heard_music(plan, listening, config.sample_rate_hz, telling)
 
     def listen(state: Mapping[str, Tensor]) -> Figures:
@@ -69,15 +71,29 @@ def train_codec(plan: CodecPlan, path: Path, *, telling: Telling, stopped: Stopp
         stopped=stopped,
     )
     if outcome.done:
-        _finish(folder, config, music)
+        _finish(folder, config, None if plan.recipe.decoder_only else music)
     return outcome
 
 
-def _finish(folder: RunFolder, config: CodecConfig, music: Music) -> None:
-    """Write the codec of a run that is done, its latents around zero. Raises ``TrainingError``."""
+def _first_codec(plan: CodecPlan, config: CodecConfig) -> Codec:
+    """The codec that a run begins with. Raises ``TrainingError`` for a start of another shape."""
+    if plan.start is None:
+        return new_codec(config, plan.learning.seed)
+    codec = codec_from(plan.start)
+    if codec.config != config:
+        raise TrainingError(f"The codec of {plan.start} has another shape than the plan's model: {codec.config}.")
+    return codec.requires_grad_(True)
+
+
+def _finish(folder: RunFolder, config: CodecConfig, music: Music | None) -> None:
+    """Write the codec of a run that is done, its latents around zero where there is music to tell their means.
+
+    Raises ``TrainingError``.
+    """
     state = read_state(folder.state, None, "cpu")
     codec = trained_codec(config, {**state.module, **state.average})
-    centre(codec, mean_latents(codec, music, CENTRE_PIECES))
+    if music is not None:
+        centre(codec, mean_latents(codec, music, CENTRE_PIECES))
     write_codec(folder.path / CODEC, codec)
 
 

@@ -33,7 +33,7 @@ MELODY_ROWS: Final = 53
 """The notes that a melody may have, as in JASCO's release."""
 UserPath = Annotated[Path, AfterValidator(expanded)]
 _Small = Annotated[int, Field(strict=True, ge=1, le=64)]
-_PLACE: Final = ("run", "music", "held_out", "codec", "latents", "device", "threads", "listening")
+_PLACE: Final = ("run", "music", "held_out", "codec", "start", "latents", "device", "threads", "listening")
 """What a run does not hang on: where things are, what computes, and who listens; the music counts by its content."""
 _PACE: Final = ("save_every", "log_every")
 
@@ -189,11 +189,20 @@ class _Plan(Section):
 
 
 class CodecPlan(_Plan):
-    """``sideman train codec``."""
+    """``sideman train codec``; ``start`` is a codec to begin with, and its shape is then the model's."""
 
+    start: UserPath | None = None
     model: CodecModel = CodecModel()
     learning: RunSettings = RunSettings(steps=6000, rate=1.2e-3, average=0.998)
     recipe: CodecRecipe = CodecRecipe()
+
+    @model_validator(mode="after")
+    def _begun(self) -> CodecPlan:
+        if self.recipe.decoder_only and self.start is None:
+            raise ValueError(
+                "recipe.decoder_only learns a decoder for the latents of another codec: name it with start"
+            )
+        return self
 
 
 class _OnCodec(_Plan):
@@ -243,9 +252,10 @@ def read_plan(path: Path, kind: type[Plan]) -> Plan:
 def _placed(plan: Plan, folder: Path) -> Plan:
     """The plan with its paths taken from the folder of its file."""
     values: dict[str, Any] = {}
-    for name in ("run", "codec", "latents"):
-        if name in type(plan).model_fields:
-            values[name] = folder / getattr(plan, name)
+    for name in ("run", "codec", "latents", "start"):
+        place: Path | None = getattr(plan, name, None)
+        if place is not None:
+            values[name] = folder / place
     for name in ("music", "held_out"):
         values[name] = tuple(folder / one for one in getattr(plan, name))
     return plan.model_copy(update=values)

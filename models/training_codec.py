@@ -36,9 +36,9 @@ SOUND_RMS: Final = 0.1
 class CodecRecipe:
     """How a codec is trained: crops of so many frames in a batch, and the weights of what counts.
 
-    ``latent_noise`` is added to latents that are not quantised, ``quantised_share`` of a batch is. With ``decoder_only``
-    encoder and codebooks stay as they are, so that what was trained on the latents still holds. From the step
-    ``adversary_from`` on an adversary of so many channels is learnt, too; None is none at all.
+    ``latent_noise`` is added to latents that are not quantised, ``quantised_share`` of a batch is. With
+    ``decoder_only`` encoder and codebooks stay as they are, so that what was trained on the latents still holds. From
+    the step ``adversary_from`` on an adversary of so many channels is learnt, too; None is none at all.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED

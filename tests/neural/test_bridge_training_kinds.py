@@ -10,7 +10,9 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 from training_sets import music
 from typer.testing import CliRunner
@@ -188,6 +190,39 @@ def test_a_codec_is_no_model_and_a_run_that_has_not_begun_is_none(place: Path) -
     with pytest.raises(TrainingError, match="has not learnt anything yet"):
         export_run(place / "new", place / "made", name="mine", licence="MIT")
     assert not (place / "made").exists()
+
+
+def test_a_decoder_learns_alone_for_the_latents_of_a_codec_that_is_done(place: Path) -> None:
+    taught_codec(place)
+    before = codec_from(place / "codec")
+    plan = place / "decoder.toml"
+    text = CODEC.format(steps=2, every=0).replace('run = "codec"', 'run = "decoder"')
+    plan.write_text(text.replace("[recipe]", "[recipe]\ndecoder_only = true"))
+    with pytest.raises(TrainingError, match="name it with start"):
+        read_plan(plan, CodecPlan)
+    plan.write_text('start = "codec"\n' + plan.read_text())
+    assert train_codec(read_plan(plan, CodecPlan), plan, telling=Telling(), stopped=lambda: False).done
+    ours, theirs = codec_from(place / "decoder").state_dict(), before.state_dict()
+    moved = {name.split(".")[0] for name, one in ours.items() if not torch.equal(one, theirs[name])}
+    assert moved == {"decoder"}
+    plan.write_text(plan.read_text().replace("filters = 2", "filters = 4").replace('"decoder"', '"wider"'))
+    with pytest.raises(TrainingError, match="another shape than the plan's model"):
+        train_codec(read_plan(plan, CodecPlan), plan, telling=Telling(), stopped=lambda: False)
+
+
+def test_one_sound_of_a_user_s_own_is_enough(place: Path) -> None:
+    (place / "own").mkdir()
+    times = np.arange(11 * 22050) / 22050
+    soundfile.write(place / "own" / "song.wav", 0.3 * np.sin(2 * np.pi * 220 * times), 22050)
+    (place / "own" / "song.toml").write_text('tempo = 100\nchords = "C | Am"\nrepeats = true\ncaption = "a sine"')
+    said: list[str] = []
+    for kind, plan_of, train in (("codec", CodecPlan, train_codec), ("jasco", JascoPlan, train_jasco)):
+        path = place / f"{kind}.toml"
+        path.write_text(path.read_text().replace('music = ["music"]', 'music = ["own"]'))
+        outcome = train(read_plan(path, plan_of), path, telling=Telling(say=said.append), stopped=lambda: False)
+        assert outcome.done
+    assert {"chords", "chords ceiling"} <= outcome.heard.keys()
+    assert not any("left out" in one for one in said)
 
 
 # Going on

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Generator
-from training_sets import CODEC, JASCO, MAGNET, RATE_HZ, chart, filled_codec, music
+from training_sets import CODEC, JASCO, MAGNET, RATE_HZ, SETTINGS, chart, filled_codec, music
 
 from models.errors import TrainingError
 from models.jasco import NULL_CHORD, Controls, Guidance, Term
@@ -31,6 +31,7 @@ from models.training_lessons import CodecLesson
 from models.training_models import trained_jasco, trained_magnet
 from models.training_music import FULL_SCALE
 from models.training_pieces import joined_music
+from models.training_run import Noted, Run
 from models.training_tokens import TokenLesson, TokenRecipe, TokenTraining, codes_of
 from models.words import WordsEncoder, new_words, words_of
 
@@ -235,6 +236,16 @@ def test_a_token_model_generates_what_its_training_made(encoded: Encoded) -> Non
     codes = model.generate(["warm piano"], 60, decoding, choose_by_seed([0]))
     assert codes.shape == (1, 3, 60)
     assert model.decode(codes).shape == (1, 1, 60 * CODEC.hop)
+
+
+@pytest.mark.parametrize("make", [flow, tokens])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_models_learn_in_either_precision(tmp_path: Path, encoded: Encoded, make, precision: str) -> None:  # noqa: ANN001
+    _, lesson = make(encoded)
+    notes: list[Noted] = []
+    settings = replace(SETTINGS, steps=40, log_every=20, precision=precision)
+    Run(lesson, settings, tmp_path, recipe="one").learn(noted=notes.append)
+    assert notes[-1].figures["loss"] < notes[0].figures["loss"]
 
 
 # Encoded music
