@@ -11,6 +11,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from bridge.neural_config import CODEBOOKS
 from bridge.training_folder import CODEC, Kind, RunFacts, RunFolder
 from bridge.training_hearing import Figures, hear_codec, hear_jasco, hear_magnet
 from bridge.training_loop import Outcome, Stopped, Telling, run_lesson
@@ -176,17 +177,21 @@ def _on_codec(
     folder = RunFolder(plan.run)
     own = folder.path / CODEC
     codec = read_codec(own) if own.exists() and not plan.codec.exists() else codec_from(plan.codec)
+    if kind == "magnet":
+        _require_codebooks(codec)
     sources = sources_of(plan.music)
-    facts = RunFacts.model_validate(
-        {
-            "kind": kind,
-            "recipe": json.loads(plan.recipe_text),
-            "music": digest_of(sources),
-            "codec": codec_digest(codec),
-        }
-    )
+    recipe = json.loads(plan.recipe_text)
+    facts = RunFacts(kind=kind, recipe=recipe, music=digest_of(sources), codec=codec_digest(codec))
     folder.begin(facts, path)
     return codec, sources, sources_of(plan.held_out) or sources, folder, facts
+
+
+def _require_codebooks(codec: Codec) -> None:
+    if codec.config.codebooks != CODEBOOKS:
+        raise TrainingError(
+            f"The codec has {codec.config.codebooks} codebooks, and a MAGNeT is played with {CODEBOOKS}: train one "
+            f"with model.codebooks = {CODEBOOKS}."
+        )
 
 
 def _encoded(
@@ -202,11 +207,7 @@ def _encoded(
         part = read_encoded(path, key)
         if part is None:
             music = source.read(codec.config.sample_rate_hz, telling.say)
-            part = encode_music(
-                music,
-                codec,
-                lambda share, done=number: telling.prepared("encoding", (done + share) / len(sources)),
-            )
+            part = encode_music(music, codec, _share_of(telling, number, len(sources)))
             write_encoded(path, part, key)
         parts.append(part)
         telling.prepared("encoding", (number + 1) / len(sources))
@@ -215,6 +216,11 @@ def _encoded(
     codec.to("cpu")
     encoded = joined(parts)
     return encoded if plan.pieces is None else first(encoded, plan.pieces)
+
+
+def _share_of(telling: Telling, done: int, total: int) -> Callable[[float], None]:
+    """Tells how much of all sources is encoded, from how much of one is."""
+    return lambda share: telling.prepared("encoding", (done + share) / total)
 
 
 def _keep(folder: RunFolder, facts: RunFacts, codec: Codec, encoded: Encoded) -> None:

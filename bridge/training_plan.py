@@ -54,6 +54,12 @@ class CodecModel(Section):
     codebooks: Annotated[int, Field(strict=True, ge=1, le=32)] = 4
     bins: Annotated[int, Field(strict=True, ge=2, le=16384)] = 1024
 
+    @model_validator(mode="after")
+    def _wide_enough(self) -> CodecModel:
+        if self.filters < self.compress:
+            raise ValueError(f"filters cannot be fewer than compress, {self.filters} than {self.compress}")
+        return self
+
     @property
     def config(self) -> CodecConfig:
         """As the codec takes it."""
