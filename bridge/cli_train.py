@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from bridge.cli_progress import progress
+from bridge.cli_train_scores import train_score
 
 if TYPE_CHECKING:
     from bridge.training_loop import Outcome
 
 train_app = typer.Typer(help="Music to train models on, and models that are trained on it.", no_args_is_help=True)
+train_app.command("score")(train_score)
 PlanFile = Annotated[Path, typer.Argument(metavar="PLAN.toml", help="What is trained, on what, and where it goes.")]
 
 
@@ -80,13 +82,23 @@ def train_export(
     licence: Annotated[str, typer.Option(metavar="NAME", help="The licence of the weights.")] = "unknown",
     summary: Annotated[str, typer.Option(metavar="TEXT", help="One line on what it is.")] = "",
     trained_on: Annotated[str, typer.Option(metavar="TEXT", help="What it has heard.")] = "",
+    codec: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="A codec whose decoder was trained further (decoder_only).")
+    ] = None,
     single: Annotated[bool, typer.Option("--float32", help="Write single precision, not half.")] = False,
 ) -> None:
     """Write what a run has learnt as a model that sideman loads; --model DIR plays it."""
     from bridge.training_export import export_run
 
     card = export_run(
-        run, folder, name=name or folder.name, licence=licence, summary=summary, trained_on=trained_on, half=not single
+        run,
+        folder,
+        name=name or folder.name,
+        licence=licence,
+        summary=summary,
+        trained_on=trained_on,
+        half=not single,
+        codec=codec,
     )
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     print(f"{folder}: the {card.kind} model {card.name}, {size / 1e6:.1f} MB")

@@ -29,6 +29,7 @@ def train_score(
         Path | None, typer.Option(metavar="FILE", help="The soundfont that plays the held-out pieces (.sf2).")
     ] = None,
     keep: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep what was heard as WAV files.")] = None,
+    picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the first piece's sounds (PNG).")] = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the scores.")] = None,
 ) -> None:
     """Have a model make held-out pieces of their charts again, and hear how far it follows them."""
@@ -51,6 +52,7 @@ def train_score(
             asking,
             changes=CHANGES if controls else FEW_CHANGES,
             keep=keep,
+            picture=picture,
             report=lambda share: bar.update(task, completed=share),
         )
     table = Table(

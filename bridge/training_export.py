@@ -8,6 +8,7 @@ from typing import Final
 import torch
 
 from bridge.training_folder import CODEC, LOG, PLAN, RunFacts, RunFolder
+from bridge.training_kinds import codec_from
 from bridge.training_log import TrainingLog
 from bridge.training_plan import JascoPlan, MagnetPlan, read_plan
 from models.card import Card, Recommended
@@ -34,14 +35,18 @@ def export_run(
     trained_on: str = "",
     half: bool = True,
     readme: str = "",
+    codec: Path | None = None,
 ) -> Card:
     """Write the model of a run into a folder, with the averaged weights, in half precision or single.
 
-    Raises ``TrainingError`` for a run that has no model yet, and ``ModelError`` as ``write_checkpoint``.
+    It goes out with the codec that it was trained on, or with the one of the run ``codec``, whose decoder was trained
+    further. Raises ``TrainingError`` for a run that has no model yet, and ``ModelError`` as ``write_checkpoint``.
     """
     source = RunFolder(run)
     facts = source.facts()
     model, step = trained_model(source, facts)
+    if codec is not None:
+        _take_decoder(model, codec)
     return write_checkpoint(
         folder,
         config=model.config,
@@ -77,6 +82,20 @@ def trained_model(folder: RunFolder, facts: RunFacts) -> tuple[Jasco | Magnet, i
         return trained_jasco(config, codec, tokenizer, averaged), state.step
     tokens = MagnetPlan.model_validate(tree).model.config(codec.config)
     return trained_magnet(tokens, codec, tokenizer, averaged), state.step
+
+
+def _take_decoder(model: Jasco | Magnet, place: Path) -> None:
+    """Put a codec in the place of the model's own. Raises ``TrainingError`` where more than the decoder differs."""
+    codec, before = codec_from(place), model.codec.state_dict()
+    now = codec.state_dict()
+    if codec.config != model.codec.config or not all(
+        torch.equal(now[name], before[name]) for name in before if not name.startswith("decoder.")
+    ):
+        raise TrainingError(
+            f"The codec of {place} encodes otherwise than the one that the model was trained on: only one whose decoder "
+            "alone was trained further (recipe.decoder_only) goes with it."
+        )
+    model.codec = codec
 
 
 def _words_of(model: Jasco | Magnet) -> WordsEncoder:

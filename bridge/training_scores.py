@@ -26,6 +26,7 @@ from bridge.score_record import Score
 from bridge.sound_texture import Texture, mean_texture, texture_of
 from bridge.training_asked import asked_of_training
 from bridge.training_captions import with_caption
+from bridge.training_picture import draw_sounds
 from bridge.training_sustained import controls_of_sustained, sustained
 from midi.compose_split import seeds_of
 from midi.composing import compose
@@ -47,6 +48,7 @@ CHANGES: Final[tuple[Changed, ...]] = get_args(Changed)
 PARTS: Final = ("chords", "drums", "melody")
 PIECES: Final = "the pieces"
 CODEC: Final = "through the codec"
+DRAWN: Final = (PIECES, CODEC, "asked")
 DEFAULT_WEIGHT: Final = Guidance().all_weight
 Report = Callable[[float], None]
 
@@ -185,12 +187,13 @@ def scores_of(
     changes: Sequence[Changed] = CHANGES,
     soundfont: Path | None = None,
     keep: Path | None = None,
+    picture: Path | None = None,
     report: Report = lambda share: None,
 ) -> Scores:
     """Make the pieces again by the model in a folder, and listen. Raises ``ModelError`` and ``GeneratorError``.
 
     Drums are played by ``soundfont`` for the model to hear, the bundled one where none is given. What was heard is kept
-    as WAV files in ``keep``.
+    as WAV files in ``keep``, and that of the first piece is drawn as ``picture``.
     """
     renderer = DrumRenderer(soundfont)
     engine = JascoEngine(folder, device="cpu", render_drums=lambda chart, rate: renderer(chart.drums, rate))
@@ -207,6 +210,10 @@ def scores_of(
     took = time.monotonic() - began
     if keep:
         _kept(keep, heard, charts)
+    if picture:
+        draw_sounds(
+            {name: sounds[0] for name, sounds in heard.items() if name in DRAWN}, charts[0], SAMPLE_RATE_HZ, picture
+        )
     return Scores(
         pieces=len(pieces),
         rows=tuple(scored(name, sounds, charts) for name, sounds in heard.items()),

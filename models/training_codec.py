@@ -61,7 +61,8 @@ class CodecRecipe:
 
 def new_codec(config: CodecConfig, seed: int) -> Codec:
     """A codec with weights drawn from a seed, under which the size of signals stays about the same."""
-    codec = Codec(config)
+    with torch.random.fork_rng(devices=[]):
+        codec = Codec(config)
     chance = Generator().manual_seed(seed)
     convolutions = [module for module in codec.modules() if isinstance(module, nn.Conv1d | nn.ConvTranspose1d)]
     with torch.no_grad():
