@@ -205,6 +205,15 @@ def test_a_decoder_learns_alone_for_the_latents_of_a_codec_that_is_done(place: P
     ours, theirs = codec_from(place / "decoder").state_dict(), before.state_dict()
     moved = {name.split(".")[0] for name, one in ours.items() if not torch.equal(one, theirs[name])}
     assert moved == {"decoder"}
+    magnet = place / "magnet.toml"
+    train_magnet(read_plan(magnet, MagnetPlan), magnet, telling=Telling(), stopped=lambda: False)
+    export_run(place / "magnet", place / "made", name="mine", licence="MIT", codec=place / "decoder", half=False)
+    assert codec_digest(codec_from(place / "made")) == codec_digest(codec_from(place / "decoder"))
+    other = place / "other.toml"
+    other.write_text(CODEC.format(steps=1, every=0).replace('run = "codec"', 'run = "other"'))
+    train_codec(read_plan(other, CodecPlan), other, telling=Telling(), stopped=lambda: False)
+    with pytest.raises(TrainingError, match="encodes otherwise than the one that the model was trained on"):
+        export_run(place / "magnet", place / "made", name="mine", licence="MIT", codec=place / "other")
     plan.write_text(plan.read_text().replace("filters = 2", "filters = 4").replace('"decoder"', '"wider"'))
     with pytest.raises(TrainingError, match="another shape than the plan's model"):
         train_codec(read_plan(plan, CodecPlan), plan, telling=Telling(), stopped=lambda: False)

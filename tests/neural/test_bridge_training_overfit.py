@@ -29,8 +29,8 @@ from models.training_pieces import Music, shard_music
 from models.training_shards import write_shard
 from models.words import new_words
 
-SEEDS = (16, 31)
-"""Two pieces of other chords, tempo and groove, whose own sound is heard as what their charts say."""
+SEEDS = (1, 31)
+"""Two pieces whose own sound is heard as what their charts say, and not as what the other's does."""
 CODEC = """
 run = "codec"
 music = ["music"]
