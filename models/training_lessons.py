@@ -77,8 +77,7 @@ class CodecLesson:
 
 
 def _as_samples(integers: Integers) -> Samples:
-    samples: Samples = integers.astype(np.float32) / FULL_SCALE
-    return samples
+    return integers.astype(np.float32) / np.float32(FULL_SCALE)
 
 
 def names_of(names: Sequence[str], places: Sequence[int]) -> str:

@@ -148,11 +148,9 @@ def test_two_pieces_are_learnt_by_heart_from_nothing(place: Path) -> None:
     before = heard(untrained(place), music)
     by_chords, by_drums = heard(model, chords_alone(music)), heard(model, drums_alone(music))
     told = f"{before}\n{by_chords}\n{by_drums}"
-    print("FIGURES", told)
-    assert by_chords["chords"] >= 0.4, told
+    assert by_chords["chords"] >= 0.35, told
     assert by_chords["chords"] >= before["chords"] + 0.3, told
-    assert by_chords["chords"] >= by_chords["chords shuffled"] + 0.3, "the other piece's chords are not in it"
-    assert by_drums["drums"] >= 0.5, told
-    assert by_drums["drums"] >= before["drums"] + 0.1, told
-    assert by_drums["drums"] >= by_drums["drums shuffled"] + 0.1, told
-    assert by_drums["tempo"] >= 0.8, told
+    assert by_chords["chords"] >= by_chords["chords shuffled"] + 0.3, told
+    assert by_drums["drums"] >= 0.55, told
+    assert by_drums["drums"] >= before["drums"] + 0.2, told
+    assert by_drums["drums"] >= by_drums["drums shuffled"] + 0.2, told
