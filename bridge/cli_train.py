@@ -114,9 +114,14 @@ def _train(work: Callable[..., Outcome], plan: Any, path: Path) -> None:  # noqa
         def stepped(step: int, steps: int, line: str) -> None:
             bar.update(task, completed=step / steps, description=line)
 
+        def prepared(what: str, share: float) -> None:
+            if stopped():
+                raise KeyboardInterrupt  # what was encoded so far is kept
+            bar.update(task, completed=share, description=what)
+
         telling = Telling(
             stepped=stepped,
-            prepared=lambda what, share: bar.update(task, completed=share, description=what),
+            prepared=prepared,
             say=lambda sentence: bar.console.print(sentence, highlight=False, soft_wrap=True),
         )
         outcome = work(plan, path, telling=telling, stopped=stopped)

@@ -92,8 +92,8 @@ def _take_decoder(model: Jasco | Magnet, place: Path) -> None:
         torch.equal(now[name], before[name]) for name in before if not name.startswith("decoder.")
     ):
         raise TrainingError(
-            f"The codec of {place} encodes otherwise than the one that the model was trained on: only one whose decoder "
-            "alone was trained further (recipe.decoder_only) goes with it."
+            f"The codec of {place} encodes otherwise than the one that the model was trained on: only one whose "
+            "decoder alone was trained further (recipe.decoder_only) goes with it."
         )
     model.codec = codec
 
