@@ -23,7 +23,7 @@ from models.magnet import Magnet, choose_by_seed
 from models.presets import Decoding, Solver
 from models.spectral import log_mel_distance
 from models.training_chart import TrainingChart
-from models.training_latents import encode_music, melody_of, with_controls
+from models.training_latents import drums_as_heard, encode_music, melody_of, with_controls
 from models.training_music import FULL_SCALE
 from models.training_pieces import Music
 
@@ -112,7 +112,7 @@ def _decoded(codec: Codec, latents: Tensor) -> Tensor:
 def _stem(music: Music, place: int) -> Tensor | None:
     if not music.stems[place]:
         return None
-    return torch.from_numpy(music.drums[place]).float() / FULL_SCALE
+    return drums_as_heard(torch.from_numpy(music.drums[place]).float() / FULL_SCALE)
 
 
 def _scored(heard: Tensor, chart: TrainingChart, sample_rate_hz: int) -> Score:

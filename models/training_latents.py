@@ -79,6 +79,11 @@ class _Header(BaseModel):
     stems: tuple[bool, ...]
 
 
+def drums_as_heard(drums: Tensor) -> Tensor:
+    """Drum stems [..., samples] at the level that a model is played them at; silence stays silent."""
+    return drums * (DRUM_PEAK / drums.abs().amax(dim=-1, keepdim=True).clamp_min(1.0 / FULL_SCALE))
+
+
 @torch.inference_mode()
 def encode_music(music: Music, codec: Codec, report: Callable[[float], None] = lambda share: None) -> Encoded:
     """Music through a codec, on the device where that is."""
@@ -89,9 +94,8 @@ def encode_music(music: Music, codec: Codec, report: Callable[[float], None] = l
         mix, drums = (
             torch.from_numpy(one[part]).to(device).float()[:, None] / FULL_SCALE for one in (music.mixes, music.drums)
         )
-        drums = drums * (DRUM_PEAK / drums.abs().amax(dim=2, keepdim=True).clamp_min(1.0 / FULL_SCALE))
         mixes.append(codec.encode(mix).transpose(1, 2).half().cpu())
-        stems.append(codec.quantise(codec.encode(drums), codebooks=1)[:, 0].short().cpu())
+        stems.append(codec.quantise(codec.encode(drums_as_heard(drums)), codebooks=1)[:, 0].short().cpu())
         report(min(1.0, (start + _AT_ONCE) / len(music.charts)))
     nothing = torch.zeros(1, 1, music.mixes.shape[1], device=device)
     return Encoded(

@@ -19,6 +19,7 @@ from models.training_flow import FlowLesson, FlowRecipe, FlowTraining, Taught
 from models.training_latents import (
     NO_MELODY,
     Encoded,
+    drums_as_heard,
     encode_music,
     first,
     joined,
@@ -112,7 +113,7 @@ def test_conditions_are_taught_as_they_are_played(encoded: Encoded) -> None:
         controls = Controls(
             descriptions=(pieces.charts[place].caption,),
             chords=controlled.chords[place].long(),
-            drums=torch.from_numpy(pieces.drums[place]).float() / FULL_SCALE,
+            drums=drums_as_heard(torch.from_numpy(pieces.drums[place]).float() / FULL_SCALE),
             melody=melody_of(pieces.charts[place], JASCO),
         )
         with torch.inference_mode():
@@ -122,6 +123,14 @@ def test_conditions_are_taught_as_they_are_played(encoded: Encoded) -> None:
         length = played.text.shape[1]
         assert torch.allclose(taught.text[row, :length], played.text[0], atol=1e-5)
         assert not taught.text[row, length:].any()
+
+
+def test_drums_are_heard_at_one_level_however_loud_they_are() -> None:
+    pieces = music(2)
+    soft = replace(pieces, drums=pieces.drums // 10)
+    loud, quiet = (encode_music(one, filled_codec()).drums for one in (pieces, soft))
+    assert torch.equal(loud, quiet)
+    assert not drums_as_heard(torch.zeros(2, 100)).any()
 
 
 def test_what_is_dropped_is_taught_as_what_guidance_goes_without(encoded: Encoded) -> None:
