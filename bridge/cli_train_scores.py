@@ -9,7 +9,6 @@ import typer
 
 from bridge.cli_progress import progress
 
-FEW_CHANGES = ("asked",)
 WIDTH = 120
 """Columns of the table where there is no terminal."""
 
@@ -50,7 +49,7 @@ def train_score(
             folder,
             made,
             asking,
-            changes=CHANGES if controls else FEW_CHANGES,
+            changes=CHANGES if controls else CHANGES[:1],
             keep=keep,
             picture=picture,
             report=lambda share: bar.update(task, completed=share),

@@ -74,7 +74,8 @@ def _tones(power: np.ndarray) -> np.ndarray:
     around = median_filter(magnitude, size=(2 * _AROUND + 1, 1), mode="nearest")
     local = maximum_filter1d(magnitude, size=3, axis=0, mode="nearest") == magnitude
     peaks = local & (magnitude > PEAK_OVER_MEDIAN * around)
-    return maximum_filter1d(peaks.astype(np.uint8), size=2 * PEAK_BINS + 1, axis=0, mode="constant") > 0
+    around_peaks: np.ndarray = maximum_filter1d(peaks.astype(np.uint8), size=2 * PEAK_BINS + 1, axis=0, mode="constant")
+    return around_peaks > 0
 
 
 def _db(part: float, whole: float) -> float:

@@ -198,15 +198,14 @@ def scores_of(
     renderer = DrumRenderer(soundfont)
     engine = JascoEngine(folder, device="cpu", render_drums=lambda chart, rate: renderer(chart.drums, rate))
     charts = [piece.chart for piece in pieces]
-    truth: list[Samples] = [piece.mix.astype(np.float32) / FULL_SCALE for piece in pieces]
+    truth: list[Samples] = [piece.mix.astype(np.float32) / np.float32(FULL_SCALE) for piece in pieces]
     left = [through_codec(engine.codec, sound) for sound in truth]
     heard = {PIECES: truth, CODEC: left}
     asked = [controls_of(chart, asking) for chart in charts]
     began = time.monotonic()
     for number, change in enumerate(changes):
         told = [changed(one, other, change) for one, other in zip(asked, [*asked[1:], asked[0]], strict=True)]
-        base = number / len(changes)
-        heard[change] = list(_made(engine, told, lambda share, base=base: report(base + share / len(changes))))
+        heard[change] = list(_made(engine, told, _part_of(report, number, len(changes))))
     took = time.monotonic() - began
     if keep:
         _kept(keep, heard, charts)
@@ -221,6 +220,11 @@ def scores_of(
         codec_log_mel=statistics.fmean(_distance(ours, theirs) for ours, theirs in zip(left, truth, strict=True)),
         seconds=took / (len(changes) * len(pieces)),
     )
+
+
+def _part_of(report: Report, done: int, total: int) -> Report:
+    """Reports one of so many parts as its share of all."""
+    return lambda share: report((done + share) / total)
 
 
 def _held(engine: JascoEngine, asking: Asking, soundfont: Path | None) -> dict[str, Texture]:
