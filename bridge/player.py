@@ -140,6 +140,7 @@ class Player:
             "ahead_ms": round(1e3 * self._feeder.ahead_s),
             "underruns": self._health.missed,
             "device_underruns": self._health.late,
+            "slowest_block_us": device.ring.slowest_ns // 1000 if device else None,
         }
 
     # On and off

@@ -96,7 +96,7 @@ def _play_with(library: ModuleType, wish: Wish, tell: Tell, wait: Wait) -> None:
     path.write_bytes(bytes(ring_bytes(frames, channels)))
     ended = threading.Event()
     with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
-        from bridge.ring_reader import address_of, device_callback, prepare  # noqa: PLC0415 - the daemon needs no compiler
+        from bridge.ring_reader import address_of, device_callback, hold_in_memory, prepare  # noqa: PLC0415 - the daemon needs no compiler
 
         prepare(memory, frames, channels, latency_s=device[f"default_{wish.latency}_output_latency"])
         callback = device_callback()
@@ -115,6 +115,7 @@ def _play_with(library: ModuleType, wish: Wish, tell: Tell, wait: Wait) -> None:
         )
         gc.disable()
         with stream:
+            hold_in_memory()
             latency_s = float(stream.latency)
             name = device["name"]
             tell(Opened(device=name, rate_hz=rate, channels=channels, frames=frames, latency_s=latency_s))

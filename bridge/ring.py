@@ -26,7 +26,7 @@ BYTES_PER_SAMPLE: Final = 4
 STAMPS: Final = 64
 """Blocks whose time stamps are kept."""
 _WORD: Final = 8
-READ, WRITTEN, UNDERRUNS, MISSED, LATE, BLOCK, STAMPED, FRAMES, CHANNELS, LATENCY, CLOCK = range(11)
+READ, WRITTEN, UNDERRUNS, MISSED, LATE, BLOCK, STAMPED, SLOWEST, FRAMES, CHANNELS, LATENCY, CLOCK = range(12)
 """Words of the header. From ``FRAMES`` on they are set before the first block; ``LATENCY`` is in seconds, a float, and
 ``CLOCK`` is the reader's, to read the time into."""
 FIRST_STAMP: Final = 12
@@ -88,6 +88,11 @@ class Ring:
     def block(self) -> int:
         """Most frames that the device has asked for at once."""
         return int(self._counters[BLOCK])
+
+    @property
+    def slowest_ns(self) -> int:
+        """How long the callback has taken at most."""
+        return int(self._counters[SLOWEST])
 
     def write(self, first: int, samples: Samples) -> None:
         """Put samples at the frames from ``first`` on. Where that leaves a gap, the gap is silent.

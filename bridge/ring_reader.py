@@ -8,6 +8,7 @@ thread nothing of Python runs then: no interpreter lock, no memory that is asked
 from __future__ import annotations
 
 import ctypes
+import sys
 from mmap import mmap
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from bridge.ring import (
     LATENCY,
     MISSED,
     READ,
+    SLOWEST,
     STAMPED,
     STAMPS,
     UNDERRUNS,
@@ -129,6 +131,13 @@ def prepare(memory: Memory, frames: int, channels: int, *, latency_s: float) -> 
     whole[HEADER_BYTES : ring_bytes(frames, channels)] = 0  # each page is there now
 
 
+def hold_in_memory() -> None:
+    """Have the system keep what this process uses in memory, where it knows that and allows it."""
+    if sys.platform == "linux":
+        current, on_fault = 1, 4
+        ctypes.CDLL(None).mlockall(current | on_fault)
+
+
 def address_of(memory: bytearray | mmap) -> int:
     """Where the memory lies, for a callback's ``userdata``; it has to stay there for as long as it is called."""
     return int(np.frombuffer(memory, dtype=np.uint8).ctypes.data)
@@ -163,11 +172,9 @@ def device_callback(python: Any = ctypes.pythonapi) -> Any:
     long = types.uint32 if ctypes.sizeof(ctypes.c_ulong) == 4 else types.uint64
     signature = types.intc(types.voidptr, types.voidptr, long, types.voidptr, long, types.voidptr)
 
-    def block(  # noqa: PLR0917 - PortAudio's order
-        _input: Any, output: Any, count: Any, times: Any, status: Any, ring: Any
-    ) -> int:
+    def block(_input: Any, output: Any, count: Any, times: Any, status: Any, ring: Any) -> int:
         words = carray(ring, (HEADER_WORDS,), np.int64)
-        now = monotonic_ns(words) * 1e-9
+        began = monotonic_ns(words)
         seconds = carray(ring, (HEADER_WORDS,), np.float64)
         frames, channels = np.int64(count), words[CHANNELS]
         held = words[FRAMES] * channels
@@ -178,7 +185,8 @@ def device_callback(python: Any = ctypes.pythonapi) -> Any:
         if not 0.0 < ahead_s < LONGEST_LATENCY_S:
             ahead_s = seconds[LATENCY]
         late = 1 if np.int64(status) & OUTPUT_UNDERFLOW else 0
-        _read(words, seconds, audio, out, frames, now + ahead_s, late)
+        _read(words, seconds, audio, out, frames, began * 1e-9 + ahead_s, late)
+        words[SLOWEST] = max(words[SLOWEST], monotonic_ns(words) - began)
         return 0
 
     return cfunc(signature, nopython=True, **_OPTIONS)(block)
