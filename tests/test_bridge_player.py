@@ -174,8 +174,7 @@ def test_commands_are_heard(client: Client, device: Device) -> None:
     client.osc.send("/sideman/play", "f", 0.0)
     client.osc.send("/sideman/player/play", "s", "one")
     client.player("launched", "one", 0)
-    eventually(lambda: np.abs(device.played()[-4800:]).max() > 0, "it was never heard")
-    assert np.abs(device.played()[-4800:]).max() <= 0.1001
+    eventually(lambda: 0 < np.abs(device.played()[-4800:]).max() <= 0.1001, "it was never heard, or not so softly")
     client.osc.send("/sideman/player/stop")
     client.player("ended", "one", 0)
     eventually(lambda: not device.played()[-4800:].any(), "it never stopped")
