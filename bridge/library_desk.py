@@ -118,6 +118,7 @@ class LibraryDesk:
 
     def note(self, path: Path) -> None:
         """A clip was written, or its receipt changed."""
+        self.library.announce(path)
         self._waiting.put_nowait(_Work(do=lambda: self.library.refresh(path)))
 
     def note_placed(self, path: Path, where: str) -> None:

@@ -5,7 +5,7 @@ import { say, session, takes } from "./store";
 /** A take as its row in the list names it; one that is not listed, by its id. */
 function words({ id, take }: Named): string {
   const found = takes.value.find((one) => one.id === id || (one.request_id === id && one.take === take));
-  return found ? `${found.prompt || found.request_id}, take ${found.take + 1}` : id;
+  return found ? `take ${found.take + 1}, ${found.prompt || found.request_id}` : id;
 }
 
 function doing(player: Sound): string {
