@@ -152,10 +152,7 @@ class LibraryDesk:
             case AgainTake(id=name, take=take):
                 self._again(name, take, client)
             case ClipPlaced(id=name, take=take, where=where):
-                self._say(
-                    *(name, take, client, lambda _: {"placed": where}),
-                    lambda _, one: PlacedReply(id=one.request_id, take=one.take, where=where),
-                )
+                self._say(name, take, client, lambda _: {"placed": where}, _placed(where))
 
     def _search(self, text: str, client: Client | None) -> None:
         query, session = parse_query(text), self._paths.session()
@@ -307,6 +304,10 @@ def _kept(path: Path, receipt: Receipt) -> Reply:
 
 def _rejected(path: Path, receipt: Receipt) -> Reply:
     return RejectedReply(id=receipt.request_id, take=receipt.take, path=str(path))
+
+
+def _placed(where: str) -> Callable[[Path, Receipt], Reply]:
+    return lambda _, receipt: PlacedReply(id=receipt.request_id, take=receipt.take, where=where)
 
 
 def _tagged(path: Path, receipt: Receipt) -> Reply:

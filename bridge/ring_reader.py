@@ -8,14 +8,13 @@ thread nothing of Python runs then: no interpreter lock, no memory that is asked
 from __future__ import annotations
 
 import ctypes
+import importlib
 import sys
 from mmap import mmap
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import carray, cfunc, njit, types
-from numba.extending import intrinsic
 
 from bridge.ring import (
     BLOCK,
@@ -46,13 +45,14 @@ OUTPUT_UNDERFLOW: Final = 4
 _HEADER_FLOATS: Final = HEADER_BYTES // BYTES_PER_SAMPLE
 _SILENCE: Final = np.float32(0.0)
 
+_numba: Any = importlib.import_module("numba")  # whose types differ from one version to the next
+carray, types = _numba.carray, _numba.types
 Words = npt.NDArray[np.int64]
 Seconds = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _fence(_typing: Any) -> Any:
+def _fence_of(_typing: Any) -> Any:
     """What was stored before is seen before what is stored after."""
 
     def code(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
@@ -60,6 +60,9 @@ def _fence(_typing: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(), code
+
+
+_fence: Any = importlib.import_module("numba.extending").intrinsic(_fence_of)
 
 
 def _read_block(  # noqa: PLR0917 - machine code takes no keywords
@@ -94,8 +97,8 @@ def _read_block(  # noqa: PLR0917 - machine code takes no keywords
     words[STAMPED] += 1
 
 
-_OPTIONS: Final = {"error_model": "numpy", "boundscheck": False}
-_read = njit(nogil=True, **_OPTIONS)(_read_block)
+_OPTIONS: Final[dict[str, Any]] = {"error_model": "numpy", "boundscheck": False}
+_read: Any = _numba.njit(nogil=True, **_OPTIONS)(_read_block)
 
 
 class RingReader:
@@ -160,7 +163,7 @@ def _monotonic_ns(python: Any) -> Any:
         def now(words: Any) -> int:
             return int(clock())
 
-    return njit(nogil=True, **_OPTIONS)(now)
+    return _numba.njit(nogil=True, **_OPTIONS)(now)
 
 
 def device_callback(python: Any = ctypes.pythonapi) -> Any:
@@ -189,4 +192,4 @@ def device_callback(python: Any = ctypes.pythonapi) -> Any:
         words[SLOWEST] = max(words[SLOWEST], monotonic_ns(words) - began)
         return 0
 
-    return cfunc(signature, nopython=True, **_OPTIONS)(block)
+    return _numba.cfunc(signature, nopython=True, **_OPTIONS)(block)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,15 @@ from bridge import player_output, player_shelf
 from bridge.errors import ClipError, RequestError
 from bridge.osc_clients import Client
 from bridge.osc_replies import ErrorReply
+from bridge.player import Player
 from bridge.player_config import PlayerConfig
 from bridge.player_output import open_output
 from bridge.player_process import Refused
 from bridge.player_shelf import Purpose, Shelf, Wish
 from bridge.player_take import Take, refitted
 from bridge.player_tempo import Unfit
+from bridge.player_voices import Sound
+from bridge.session import SessionState
 
 PATIENCE_S = 20.0
 
@@ -191,3 +195,24 @@ def test_an_output_whose_process_cannot_be_started_is_refused_in_words(
     answer = asyncio.run(open_output(PlayerConfig()))
     assert answer == Refused(missing=False, message="The output's process cannot be started: Too many open files.")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_files_of_what_is_heard_and_waits_are_in_use() -> None:
+    """The library removes none of them."""
+    player = Player(
+        PlayerConfig(),
+        monotonic=lambda: 0.0,
+        session=SessionState,
+        find=lambda name, take: Path(name),
+        tell=lambda reply, client: None,
+        again=lambda: None,
+    )
+    assert player.in_use() == frozenset()
+    player._launched(replace(noise_take("waits"), path=Path("waits.wav")))
+    player._auditioned(replace(noise_take("alone"), path=Path("alone.wav")))
+    player._launched(
+        replace(noise_take("stretched"), path=Path("stretched.wav")).with_stretched(Sound(np.zeros((9, 2))))
+    )
+    assert player.in_use() == {Path("stretched.wav"), Path("alone.wav")}
+    player._silence(0.1)
+    assert player.in_use() == frozenset()
