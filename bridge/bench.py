@@ -84,7 +84,7 @@ def cells(found: Found) -> tuple[str, ...]:
     return (
         case.model,
         case.way,
-        f"{case.device} {case.dtype}{', graphs' if case.graphs else ''}",
+        f"{case.device} {case.dtype}{', graphs' if case.graphs else ''}{', compile auto' if case.compile else ''}",
         _seconds(found.median_s),
         _seconds(found.work_s),
         _seconds(found.first_s),

@@ -61,6 +61,7 @@ class Case(_Frozen):
     device: str
     dtype: str
     graphs: bool = False
+    compile: bool = False
     runs: int = 1
     pairs: int = 2
 
@@ -137,7 +138,14 @@ def flop_of(shape: Shape, passes: int) -> float:
 
 
 def cases_of(
-    device: str, dtypes: Iterable[str], models: Iterable[str], *, quick: bool, runs: int, graphs: bool
+    device: str,
+    dtypes: Iterable[str],
+    models: Iterable[str],
+    *,
+    quick: bool,
+    runs: int,
+    graphs: bool,
+    compile_: bool = False,
 ) -> list[Case]:
     """The cases for a device: every model in every precision; on a CPU the solvers and models that it has time for."""
     gpu = device.startswith(("cuda", "mps"))
@@ -149,7 +157,8 @@ def cases_of(
         for way in ways:
             for dtype in dtypes:
                 captured = graphs and device.startswith("cuda")
-                found.append(Case(model=name, way=way, device=device, dtype=dtype, runs=runs, graphs=captured))
+                case = Case(model=name, way=way, device=device, dtype=dtype, runs=runs, graphs=captured)
+                found.append(case.model_copy(update={"compile": captured and compile_}))
     return found
 
 

@@ -19,10 +19,13 @@ from torch import Tensor, nn
 
 from bridge.bench_cases import TEXT_DIM, TEXT_LENGTH, Case, Found, flop_of
 from models.codec import Codec, CodecConfig
+from models.compiling import compiled
 from models.fast_jasco import FastFlow
 from models.fast_layers import Plain
 from models.fast_magnet import FastTokens
+from models.flex_band import flex_band
 from models.graphs import cuda_graph
+from models.graphs import timed as timed_work
 from models.jasco import Controls, Guidance, Jasco, JascoConfig, noise_of
 from models.magnet import Magnet, MagnetConfig, choose_by_seed
 from models.plain_magnet import PlainTokens
@@ -155,7 +158,13 @@ def _jasco(case: Case, alone: bool) -> Subject:
         model = Jasco(config, Codec(CodecConfig(sample_rate_hz=32000, filters=shape.filters)), RandomText(case.device))
     model.codec._settle()
     _in(model.flow, model.conditioner, precision.dtype)
-    path = FastFlow(model.flow, matrix=precision.matrix, capture=cuda_graph if case.graphs else None)
+    path = FastFlow(
+        model.flow,
+        matrix=precision.matrix,
+        capture=cuda_graph if case.graphs else None,
+        pace=timed_work,
+        compiler=compiled if case.compile else None,
+    )
     if alone and precision.matrix:
         release_copied(list(model.flow.layers), list(model.flow.skips))
     controls = Controls(descriptions=("funk bass",), chords=torch.arange(shape.frames) // 50)
@@ -195,7 +204,14 @@ def _magnet(case: Case, alone: bool) -> Subject:
     model.codec._settle()
     _in(model.tokens, model.conditioner, precision.dtype)
     ours = model.tokens
-    path = FastTokens(ours, matrix=precision.matrix, capture=cuda_graph if case.graphs else None)
+    path = FastTokens(
+        ours,
+        matrix=precision.matrix,
+        capture=cuda_graph if case.graphs else None,
+        pace=timed_work,
+        compiler=compiled if case.compile else None,
+        compiled_band=flex_band if case.compile else None,
+    )
     plain = ours if alone else PlainTokens(ours).eval()
     if alone and precision.matrix:
         release_copied(list(ours.layers))

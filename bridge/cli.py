@@ -19,6 +19,7 @@ from bridge.cli_progress import progress
 from bridge.cli_relay import relay
 from bridge.cli_train import train_app
 from bridge.errors import SidemanError
+from models.bundled import BUNDLED
 
 if TYPE_CHECKING:
     from bridge.config import Config
@@ -190,18 +191,21 @@ def demo(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for clips, receipts and the picture.")] = Path(
         "demo"
     ),
+    model: Annotated[str, typer.Option(metavar="PATH-OR-ID", help="Model of the neural clip.")] = BUNDLED,
 ) -> None:
-    """Play a bundled session into a daemon over OSC, as a DAW would, and draw what came back."""
+    """Play a bundled session into a daemon over OSC, as a DAW would, and draw what came back of two engines."""
     from bridge.demo import run_demo
 
     with progress("Making clips") as bar:
         task = bar.add_task("demo", total=1.0)
-        result = run_demo(out, lambda share: bar.update(task, completed=share))
+        result = run_demo(out, lambda share: bar.update(task, completed=share), model=model)
     for notice in result.notices:
         print(f"notice: {notice}")
     for clip, place in zip(result.clips, result.placed, strict=True):
         print(f"clip: {clip} (placed in {place})")
     print(f"picture: {result.picture}")
+    if result.missing:
+        print(f"sideman: {result.missing}", file=sys.stderr)
 
 
 @app.command()

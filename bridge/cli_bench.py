@@ -20,6 +20,9 @@ def bench(
     way: Annotated[list[str] | None, typer.Option(help="A solver or decoding; may come again.")] = None,
     runs: Annotated[int, typer.Option(min=1, max=100, help="Whole runs of each case.")] = 1,
     graphs: Annotated[bool, typer.Option(help="Capture the work on a GPU.")] = True,
+    compile_: Annotated[
+        bool, typer.Option("--compile", help="Compile what is captured, where that is faster.")
+    ] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Small shapes, to see that everything runs.")] = False,
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the figures, beside those of other cases.")
@@ -38,7 +41,9 @@ def bench(
     if unknown:
         raise typer.BadParameter(f"there is no {unknown[0]}: the models are {', '.join(SHAPES)}", param_hint="--model")
     chosen = choose_device(device)
-    cases = cases_of(chosen, precisions(chosen, dtype or ()), model or (), quick=quick, runs=runs, graphs=graphs)
+    cases = cases_of(
+        chosen, precisions(chosen, dtype or ()), model or (), quick=quick, runs=runs, graphs=graphs, compile_=compile_
+    )
     cases = [case for case in cases if not way or case.way in way]
     if not cases:
         raise typer.BadParameter("no model is sampled in that way here", param_hint="--way")

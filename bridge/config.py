@@ -25,7 +25,7 @@ from bridge.retention import LibraryConfig
 from bridge.user_paths import expanded
 from midi.events import TriggerMode
 from models.card import read_card
-from models.presets import GraphsName, PrecisionName
+from models.presets import CompileName, GraphsName, PrecisionName
 
 DEFAULT_PORT: Final = 9130
 COMMAND_LINE: Final = "the command line"
@@ -87,7 +87,10 @@ class EngineConfig(DraftConfig):
     dtype: PrecisionName = "auto"
     """What a model computes in; ``auto`` is what a measurement on this machine says."""
     graphs: GraphsName = "auto"
-    """``auto`` captures the work on a GPU and replays it; ``off`` is for looking for mistakes."""
+    """``auto`` captures the work on a GPU and replays it, a whole solver at once where that is short; ``step`` captures
+    single steps alone, ``off`` nothing: they are for looking for mistakes."""
+    compile: CompileName = "off"
+    """``auto`` compiles what is captured on a GPU, where a measurement at the start says that it is faster."""
     stall_s: Annotated[float, Field(gt=0, le=3600)] = 600.0
     """An engine that says nothing for this long while it works is stopped and started again."""
     queue: Annotated[int, Field(ge=1, le=256)] = 16

@@ -142,6 +142,7 @@ class Daemon:
             device=engine.device,
             dtype=engine.dtype,
             graphs=engine.graphs,
+            compile_=engine.compile,
             memory=speed_memory(),
         )
         allowed = frozenset(config.osc.allow_hosts)

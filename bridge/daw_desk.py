@@ -20,6 +20,8 @@ from plugin_host.offering import OfferingHost
 from plugin_host.offers import Offer
 
 MAX_PAUSE_S: Final = 60.0
+REPLACES_FROM: Final = 2
+"""The version of a script, from which on it knows what a clip replaces."""
 
 Send = Callable[[Client, Reply], None]
 Broadcast = Callable[[Reply, Client | None], None]
@@ -54,6 +56,8 @@ class DawDesk:
         self._note_placed = note_placed
         self._asked: dict[str, Callable[[Ended], None]] = {}
         self._client: Client | None = None
+        self._replaces = True
+        """Whether the script that is served knows what a clip replaces."""
         self._timer: asyncio.TimerHandle | None = None
         if isinstance(host, TalkingHost):
             host.attach(self, self._offer_due)
@@ -61,8 +65,8 @@ class DawDesk:
     def handle(self, command: DawCommand, client: Client) -> None:
         """What a script says. Raises ``DawTaken`` when a second DAW greets."""
         match command:
-            case DawHere(name=name):
-                self._greet(name, client)
+            case DawHere(name=name, version=version):
+                self._greet(name, version, client)
             case DawLeaves():
                 if self._host:
                     self._host.left(_place(client))
@@ -103,10 +107,10 @@ class DawDesk:
         """The daemon ends: nobody is told any more of what becomes of requests."""
         self._asked.clear()
 
-    def _greet(self, name: str, client: Client) -> None:
+    def _greet(self, name: str, version: str, client: Client) -> None:
         if self._host:
             self._host.greeted(_place(client), name)
-            self._client = client
+            self._client, self._replaces = client, _knows_drafts(version)
         self._send(client, Hosting(run=self._run, places=1 if self._host else 0))
         if self._host:
             self._offer_due()
@@ -118,7 +122,9 @@ class DawDesk:
             return
         for offer in self._host.take_due():
             if self._client:
-                self._send(self._client, _request(offer))
+                self._send(self._client, _request(offer, replaces=self._replaces))
+            if offer.sent == 0 and offer.placement.replaces and not self._replaces:
+                self.tell(offer.placement.request_id, OLD_SCRIPT)
         pause_s = self._host.next_due_in()
         if pause_s is not None:
             self._timer = asyncio.get_running_loop().call_later(min(pause_s, MAX_PAUSE_S), self._offer_due)
@@ -145,11 +151,22 @@ class DawDesk:
         self._broadcast(PlacedReply(id=placement.request_id, take=placement.take, where=where), None)
 
 
+OLD_SCRIPT: Final = (
+    "The better take goes beside its draft: the script in the DAW is older than this daemon. Install it anew with "
+    "sideman install."
+)
+
+
+def _knows_drafts(version: str) -> bool:
+    """What the version of no script of ours looks like is a script that knows nothing of drafts."""
+    return version.isascii() and version.isdecimal() and int(version) >= REPLACES_FROM
+
+
 def _place(client: Client) -> str:
     return f"{client.host} {client.port}"
 
 
-def _request(offer: Offer) -> PlaceRequest:
+def _request(offer: Offer, *, replaces: bool) -> PlaceRequest:
     placement = offer.placement
     return PlaceRequest(
         offer=offer.number,
@@ -164,4 +181,5 @@ def _request(offer: Offer) -> PlaceRequest:
         numerator=placement.meter.numerator,
         denominator=placement.meter.denominator,
         again=int(offer.sent > 0),
+        replaces=str(placement.replaces) if placement.replaces and replaces else "",
     )

@@ -15,7 +15,7 @@ from bridge.errors import HostError
 from bridge.osc_peer import OscPeer
 from midi.events import SessionEvent
 from plugin_host import drivenbymoss as dialect
-from plugin_host.host import Desk, OscArgument, Placement, Target
+from plugin_host.host import Desk, OscArgument, Placement, Target, not_replaced
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,8 @@ class DrivenByMossHost:
                     f"Bitwig was scrolled while the clip was loaded: look whether it is in slot {slot[1]} of {track}."
                 )
             if filled:
-                return f"track {track}, slot {slot[1]} of those that DrivenByMoss shows"
+                remark = not_replaced("DrivenByMoss loads files into empty slots alone") if placement.replaces else ""
+                return f"track {track}, slot {slot[1]} of those that DrivenByMoss shows{remark}"
         raise HostError(f"Bitwig has not loaded the clip into slot {slot[1]} of {track} within {TRIES} tries.")
 
     async def _fills(self, slot: dialect.Slot) -> bool:

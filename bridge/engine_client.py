@@ -467,6 +467,7 @@ def engine_command(
     device: str = "auto",
     dtype: str = "auto",
     graphs: str = "auto",
+    compile_: str = "off",
     memory: Path | None = None,
 ) -> tuple[str, ...]:
     """The command line of an engine process; ``-P`` keeps the current folder out of its imports.
@@ -475,7 +476,7 @@ def engine_command(
     the file that what was measured of this machine is noted in.
     """
     command = [sys.executable, "-P", "-m", "bridge.engine_process", "--engine", name, "--device", device]
-    command += ["--dtype", dtype, "--graphs", graphs]
+    command += ["--dtype", dtype, "--graphs", graphs, "--compile", compile_]
     for option, path in (("--soundfont", soundfont), ("--kit", kit), ("--codecs", codecs), ("--memory", memory)):
         if path:
             command += [option, str(path)]

@@ -15,6 +15,7 @@ from bridge.jasco_plan import JascoSettings
 from bridge.magnet_plan import MagnetSettings
 from bridge.model_store import find_model
 from bridge.neural_config import overlaid_jasco, overlaid_magnet
+from models.bundled import is_bundled
 from models.card import Card, read_card
 from models.checksums import sha256_of
 from models.errors import ModelError
@@ -48,25 +49,27 @@ def model_settings(engine: str, config: Config, settings: Iterable[tuple[str, st
     if engine == SKETCH:
         return None
     name = model_name(engine, config)
-    card = read_card(find_model(name, config.engine.models))
+    folder = find_model(name, config.engine.models)
+    card = read_card(folder)
     if card.kind != engine:
         raise ModelError(f"{name} is a model of the engine {card.kind}, not of {engine}: name another one.")
     if engine == JASCO:
         jasco = overlaid_jasco(config.jasco, settings)
+        asked = jasco.asked(card.recommended)
         return JascoSettings(
-            model=_described(card),
+            model=_described(card, folder),
             licence=card.licence,
             segment_s=card.segment_s,
             frame_rate_hz=card.frame_rate_hz,
             melody=card.melody,
-            all_weight=jasco.all_weight,
-            text_weight=jasco.text_weight,
-            solver=jasco.solver,
+            all_weight=asked.all_weight,
+            text_weight=asked.text_weight,
+            solver=asked.solver,
             caption=jasco.caption,
         )
     magnet = overlaid_magnet(config.magnet, settings)
     return MagnetSettings(
-        model=_described(card),
+        model=_described(card, folder),
         licence=card.licence,
         segment_s=card.segment_s,
         decoding=magnet.decoding(sound=card.sound),
@@ -112,8 +115,10 @@ def _sha256_as_it_was(path: Path, changed_ns: int, size: int) -> str:
     return sha256_of(path)
 
 
-def _described(card: Card) -> str:
-    return f"{card.name} ({card.repository or 'converted here'}, SHA-256 {card.tensors_sha256[:12]})"
+def _described(card: Card, folder: Path) -> str:
+    made = "converted here" if card.sources else "trained here"
+    origin = card.repository or ("comes with Sideman" if is_bundled(folder) else made)
+    return f"{card.name} ({origin}, SHA-256 {card.tensors_sha256[:12]})"
 
 
 def require_parts(config: Config) -> None:

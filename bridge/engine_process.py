@@ -41,7 +41,7 @@ from bridge.requests import (
 from bridge.shared_audio import write_shared
 from bridge.window_sender import WindowSender
 from models.generator import WindowedGenerator
-from models.presets import PRECISIONS, GraphsName
+from models.presets import PRECISIONS, CompileName, GraphsName
 
 NICENESS: Final = 10
 """An engine gives way to the daemon, and to the DAW beside it, where cores are short."""
@@ -211,6 +211,7 @@ def main() -> int:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto", choices=PRECISIONS)
     parser.add_argument("--graphs", default="auto", choices=get_args(GraphsName))
+    parser.add_argument("--compile", default="off", choices=get_args(CompileName))
     parser.add_argument("--memory", type=Path)
     options = parser.parse_args()
     if hasattr(os, "nice"):
@@ -234,6 +235,7 @@ def main() -> int:
                 codecs=options.codecs,
                 dtype=options.dtype,
                 graphs=options.graphs,
+                compile=options.compile,
                 memory=options.memory,
             ),
             lambda share, what: send(Warming(share=share, what=what)),

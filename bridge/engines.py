@@ -29,7 +29,8 @@ ENGINES: Final[dict[str, EngineInfo]] = {
         EngineInfo(name=SKETCH, summary="Plays the chart from a soundfont: no weights, no GPU."),
         EngineInfo(
             name=JASCO,
-            summary="Flow matching from text, chords, drums and melody; needs a model, see sideman models.",
+            summary="Flow matching from text, chords, drums and melody; plays a small model of its own, or another."
+            " See sideman models.",
         ),
         EngineInfo(
             name=MAGNET,

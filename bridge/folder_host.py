@@ -1,6 +1,6 @@
 """The host ``folder``: clips as named files in a folder, and MIDI files dropped into its ``in`` as charts.
 
-For programs and samplers that no script of ours runs in. Names are ``plugin_host.pack_names``, what is read when is
+For programs and samplers that no script of ours runs in. Copies are ``bridge.folder_copies``, what is read when is
 ``plugin_host.inbox``, clips that wait for their folder are ``plugin_host.offers``: all pure. This module has the timer,
 and hands files to worker threads; everything else happens on the event loop.
 """
@@ -19,10 +19,10 @@ from typing import Final
 from bridge import drop_folder
 from bridge.drop_folder import DropFolder, Look
 from bridge.errors import HostError, MidiFileError, NothingToPlay, QueueFull, SidemanError
+from bridge.folder_copies import Copies
 from bridge.osc_codec import Message, understand
 from bridge.osc_errors import OutOfRange
 from bridge.osc_wire import WireMessage
-from bridge.safe_files import copy_into, real_folder
 from bridge.song_events import song_events
 from midi import events as ev
 from midi.events import SessionEvent
@@ -32,9 +32,8 @@ from midi.time import Seconds
 from plugin_host import inbox as dropped
 from plugin_host import offers
 from plugin_host.asking import wishes
-from plugin_host.host import Desk, Ended, OscArgument, Placement, Target
+from plugin_host.host import Desk, Ended, OscArgument, Placement
 from plugin_host.inbox import Dropped, Inbox
-from plugin_host.pack_names import folder_name, pack_name
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +61,7 @@ class FolderHost:
         self._clock, self._poll_s = clock, poll_s
         self._drops = DropFolder(self.folder / "in")
         self._inbox, self._offers = Inbox(), offers.Offers()
+        self._copies = Copies()
         self._desk: Desk | None = None
         self._task: asyncio.Task[None] | None = None
         self._ring, self._looking = asyncio.Event(), asyncio.Lock()
@@ -111,23 +111,13 @@ class FolderHost:
         Raises ``HostError``. A clip that the folder cannot take now is put into it later.
         """
         try:
-            return str(await asyncio.to_thread(self._put, placement))
+            return await asyncio.to_thread(self._copies.put, placement, self.folder)
         except OSError as error:
             if not placement.path.exists():
                 raise HostError(f"The file of {placement.name} is gone before it could be placed.") from None
             self._wait_with(placement)
             text = f"The clip could not be put into {self.folder}: {_cause(error)}. It is tried again."
             raise HostError(text) from None
-
-    def _put(self, placement: Placement) -> Path:
-        folder = real_folder(self.folder)
-        track = Target.parse(placement.target).track
-        if track:
-            folder = real_folder(folder / folder_name(track))
-        suffix = placement.path.suffix
-        return copy_into(
-            placement.path, folder, lambda take: f"{pack_name(placement, take)}{suffix}", first=placement.take + 1
-        )
 
     def _wait_with(self, placement: Placement) -> None:
         self._offers, _, old = offers.offered(self._offers, placement, self._now())
@@ -142,7 +132,7 @@ class FolderHost:
         for offer in due:
             placement = offer.placement
             try:
-                path = await asyncio.to_thread(self._put, placement)
+                where = await asyncio.to_thread(self._copies.put, placement, self.folder)
             except OSError as error:
                 if placement.path.exists():
                     log.info("folder: %s: %s", placement.name, error)
@@ -150,7 +140,7 @@ class FolderHost:
                 self._tell(f"The file of {placement.name} is gone before it could be placed.", placement.request_id)
             else:
                 if self._desk:
-                    self._desk.placed(placement, str(path))
+                    self._desk.placed(placement, where)
             self._offers, _ = offers.answered(self._offers, offer.number)
 
     # In

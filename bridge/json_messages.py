@@ -150,7 +150,10 @@ def reply_of(value: Mapping[str, object]) -> Reply | None:
         return None
     fields: dict[str, Any] = {}
     try:
-        for argument in row.arguments:
+        least = len(row.arguments) - row.optional
+        for index, argument in enumerate(row.arguments):
+            if index >= least and argument.name not in told:
+                break
             tag, given = _tagged(row.address, told[argument.name])
             fields[argument.name] = argument.read(tag, given)
     except (KeyError, MessageError):

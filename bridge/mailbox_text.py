@@ -106,6 +106,7 @@ def write_mail(*replies: Reply) -> bytes:
 
 def _line(reply: Reply) -> str:
     row = REPLIES[type(reply)]
-    values = [getattr(reply, argument.name) for argument in row.arguments]
+    sent = row.sent(reply)
+    values = [getattr(reply, argument.name) for argument in sent]
     texts = [value.translate(_TO_ESCAPE) if isinstance(value, str) else repr(value) for value in values]
-    return "\t".join((row.address, "".join(argument.tag for argument in row.arguments), *texts))
+    return "\t".join((row.address, "".join(argument.tag for argument in sent), *texts))

@@ -28,7 +28,7 @@ from midi.keys import Key, tonic_chord
 from midi.time import Beats, Bpm, TempoMap
 from models.drum_audio import read_drums
 from models.generator import CancelCheck, Generator, JascoControls, Progress, Samples, SketchChart
-from models.presets import GraphsName, PrecisionName
+from models.presets import CompileName, GraphsName, PrecisionName
 from models.sketch import SketchEngine
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class EngineOptions:
     """The folder with what drum tracks in EnCodec's own format are decoded by."""
     dtype: PrecisionName = "auto"
     graphs: GraphsName = "auto"
+    compile: CompileName = "off"
     memory: Path | None = None
     """The file that what was measured of this machine is noted in."""
 
@@ -138,7 +139,7 @@ def _open_magnet(options: EngineOptions) -> MagnetEngine:
 def _speed(options: EngineOptions) -> Speed:
     from models.speed import Speed  # noqa: PLC0415
 
-    return Speed(dtype=options.dtype, graphs=options.graphs, memory=options.memory)
+    return Speed(dtype=options.dtype, graphs=options.graphs, compile=options.compile, memory=options.memory)
 
 
 def _model_of(engine: str, options: EngineOptions) -> Path:

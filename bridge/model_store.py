@@ -1,4 +1,4 @@
-"""Where converted models lie on this machine, and which of them an option means. Imports no torch."""
+"""Where models lie on this machine, and which of them an option means. Imports no torch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Final, get_args
 import platformdirs
 
 from bridge.user_paths import expanded
+from models import bundled
+from models.bundled import BUNDLED
 from models.card import CARD_FILE, Card, read_card
 from models.catalogue import ECDC_CODECS, RELEASES, Kind, find_release, nearest_release
 from models.errors import ModelError
@@ -40,7 +42,10 @@ def codec_folder(store: Path) -> Path:
 
 
 def find_model(name: str, store: Path) -> Path:
-    """The converted folder that a short name, a repository of the Hub or a path means. Raises ``ModelError``."""
+    """The folder of a model that a short name, a repository of the Hub or a path means. Raises ``ModelError``.
+
+    A model in the store goes before the bundled one of the same name.
+    """
     if not name.strip():
         raise ModelError("The name of the model is empty; sideman models list names them.")
     try:
@@ -51,6 +56,8 @@ def find_model(name: str, store: Path) -> Path:
     for folder in (path, kept):
         if (folder / CARD_FILE).is_file():
             return folder
+    if name == BUNDLED:
+        return bundled_model()
     if (path / STATE_FILE).is_file():
         raise ModelError(f"{path} is a checkpoint as it was released: run sideman models convert {path} first.")
     if path.is_absolute() or path.exists() or name.startswith((".", "~")):
@@ -60,6 +67,13 @@ def find_model(name: str, store: Path) -> Path:
     near = nearest_release(name)
     hint = f"did you mean {near}?" if near else "sideman models list names them."
     raise ModelError(f"There is no model {name!r}; {hint}")
+
+
+def bundled_model() -> Path:
+    """The folder of the model that comes with Sideman. Raises ``ModelError`` where this installation lacks it."""
+    if not (bundled.FOLDER / CARD_FILE).is_file():
+        raise ModelError(f"This installation lacks {BUNDLED}, the model that comes with Sideman: install it again.")
+    return bundled.FOLDER
 
 
 def kind_of(name: str, store: Path) -> Kind | None:
@@ -83,9 +97,21 @@ def stored_models(store: Path) -> Iterator[tuple[Path, Card]]:
             continue
 
 
+def models_here(store: Path) -> Iterator[tuple[Path, Card]]:
+    """Every readable model on this machine: those in the store, and the bundled one."""
+    yield from stored_models(store)
+    try:
+        folder = bundled_model()
+        yield folder, read_card(folder)
+    except ModelError:
+        return
+
+
 def model_lines(store: Path) -> Iterator[str]:
     """The known models and those on this machine, one line each."""
     here = {path.name: card for path, card in stored_models(store)}
+    if BUNDLED not in here:
+        yield _bundled_line(store)
     for release in RELEASES.values():
         first = " (accept its licence on the Hub first)" if release.gated else ""
         state = "on this machine" if release.name in here else f"sideman models pull {release.name}{first}"
@@ -96,5 +122,16 @@ def model_lines(store: Path) -> Iterator[str]:
         yield f"{name:20} {'codec of .ecdc files':38} {'CC-BY-NC-4.0':14} {state}"
     for name, card in here.items():
         if name not in RELEASES:
-            summary = f"{card.kind}, {card.segment_s:g} s at a time"
-            yield f"{name:20} {summary:38} {card.licence:14} on this machine"
+            yield f"{name:20} {_summary(card):38} {card.licence:14} on this machine"
+
+
+def _bundled_line(store: Path) -> str:
+    try:
+        card = read_card(find_model(BUNDLED, store))
+    except ModelError as error:
+        return f"{BUNDLED:20} {error}"
+    return f"{BUNDLED:20} {_summary(card):38} {card.licence:14} comes with Sideman"
+
+
+def _summary(card: Card) -> str:
+    return card.summary or f"{card.kind}, {card.segment_s:g} s at a time"

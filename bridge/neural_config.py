@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Final
@@ -18,6 +18,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from bridge.captions import DEFAULT_CAPTION, check_parts
 from bridge.errors import RequestError
 from bridge.user_paths import expanded
+from models.bundled import BUNDLED
+from models.card import Recommended
 from models.presets import DECODINGS, SOLVERS, Decoding, SpanArrangement, SpanScoring
 
 AUTO: Final = "auto"
@@ -39,8 +41,8 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
 
-def _solver(name: str) -> str:
-    if name not in SOLVERS:
+def _solver(name: str | None) -> str | None:
+    if name is not None and name not in SOLVERS:
         raise ValueError(f"the solvers are {', '.join(SOLVERS)}")
     return name
 
@@ -77,18 +79,47 @@ _Caption = Annotated[
 ]
 
 
-class JascoConfig(Section):
-    """The engine ``jasco``: its model, the solver, and guidance by all conditions and by the text alone."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JascoAsked:
+    """How a JASCO is asked; the defaults are how the released models are."""
 
-    model: str = "jasco-400M"
+    solver: str = STANDARD
+    all_weight: float = 5.0
+    text_weight: float = 0.0
+
+
+def jasco_asked(
+    recommended: Recommended,
+    *,
+    solver: str | None = None,
+    all_weight: float | None = None,
+    text_weight: float | None = None,
+) -> JascoAsked:
+    """How a model is asked whose card recommends this, where the user chose that; None is no choice."""
+    chosen = {"solver": solver, "all_weight": all_weight, "text_weight": text_weight}
+    told = {name: value for name, value in chosen.items() if value is not None}
+    return JascoAsked(**(recommended.model_dump(exclude_none=True) | told))
+
+
+class JascoConfig(Section):
+    """The engine ``jasco``: its model, the solver, and guidance by all conditions and by the text alone.
+
+    Of solver and guidance, None is what the model's card recommends, or else the default of ``JascoAsked``.
+    """
+
+    model: str = BUNDLED
     """A short name, a repository of the Hub, or a converted folder."""
-    solver: Annotated[str, AfterValidator(_solver)] = STANDARD
-    all_weight: Annotated[float, Field(ge=0, le=20)] = 5.0
-    text_weight: Annotated[float, Field(ge=0, le=20)] = 0.0
+    solver: Annotated[str | None, AfterValidator(_solver)] = None
+    all_weight: Annotated[float, Field(ge=0, le=20)] | None = None
+    text_weight: Annotated[float, Field(ge=0, le=20)] | None = None
     caption: _Caption = DEFAULT_CAPTION
     """What the model is asked for in words; what chords and drums say already is left out."""
     kit: Annotated[Path, AfterValidator(expanded)] | None = None
     """What the model hears its drums with: a folder of one audio file for each voice, or a soundfont."""
+
+    def asked(self, recommended: Recommended) -> JascoAsked:
+        """How a model is asked whose card recommends this."""
+        return jasco_asked(recommended, solver=self.solver, all_weight=self.all_weight, text_weight=self.text_weight)
 
 
 class MagnetConfig(Section):

@@ -142,7 +142,7 @@ def encode(reply: Reply) -> bytes:
     """
     row = REPLIES[type(reply)]
     builder = OscMessageBuilder(address=row.address)
-    for argument in row.arguments:
+    for argument in row.sent(reply):
         value = getattr(reply, argument.name)
         builder.add_arg(_sendable(value) if isinstance(value, str) else value, argument.tag)
     return bytes(builder.build().dgram)

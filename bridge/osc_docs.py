@@ -127,7 +127,7 @@ def _replies() -> Iterator[str]:
     yield "## Out of the daemon"
     yield _table(
         ("address", "arguments", "meaning"),
-        ((f"`{row.address}`", _forms((row.arguments,)), row.meaning) for row in REPLIES.values()),
+        ((f"`{row.address}`", _forms(row.forms), row.meaning) for row in REPLIES.values()),
     )
     yield _table(
         ("address", "argument", "type", "meaning", "unit"),

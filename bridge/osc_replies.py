@@ -195,6 +195,8 @@ class PlaceRequest:
     numerator: int
     denominator: int
     again: int
+    replaces: str = ""
+    """The file of the draft in whose place the clip goes; empty for a clip that replaces none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,12 +220,29 @@ Reply = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyRow:
-    """One outgoing address. The arguments are named as the fields of ``type``, in the order they are sent."""
+    """One outgoing address. The arguments are named as the fields of ``type``, in the order they are sent.
+
+    The last ``optional`` ones are texts that are left out where they are empty.
+    """
 
     address: str
     type: type[Reply]
     arguments: tuple[Argument, ...]
     meaning: str
+    optional: int = 0
+
+    @property
+    def forms(self) -> tuple[tuple[Argument, ...], ...]:
+        """What is sent: with the last arguments and without them."""
+        least = len(self.arguments) - self.optional
+        return tuple(self.arguments[:count] for count in range(least, len(self.arguments) + 1))
+
+    def sent(self, reply: Reply) -> tuple[Argument, ...]:
+        """The arguments of a reply that are sent."""
+        count, least = len(self.arguments), len(self.arguments) - self.optional
+        while count > least and not getattr(reply, self.arguments[count - 1].name):
+            count -= 1
+        return self.arguments[:count]
 
     @property
     def tags(self) -> str:
@@ -337,9 +356,16 @@ _ROWS: Final = (
             Whole(name="numerator", meaning="upper number of the meter where it begins", low=1),
             Whole(name="denominator", meaning="lower number of that meter", low=1),
             Whole(name="again", meaning="1 when it was offered before", low=0, high=1),
+            Text(
+                name="replaces",
+                meaning="absolute path of the draft of this take, in whose place it goes where nobody touched that",
+                longest=4096,
+            ),
         ),
+        optional=1,
         meaning="To the script inside a DAW: place this clip, and answer `/sideman/place/done` or "
-        "`/sideman/place/failed`. Sent again, with growing pauses, until an answer comes.",
+        "`/sideman/place/failed`. Sent again, with growing pauses, until an answer comes. `replaces` is sent to "
+        "scripts of version 2 and later.",
     ),
     ReplyRow(
         address="/sideman/placed",

@@ -26,10 +26,12 @@ from bridge.errors import DiskError
 from bridge.jasco_labels import label_of
 from bridge.mastering import MasterSettings, master
 from bridge.model_store import DOWNLOADS, default_store, find_model, local_name
+from bridge.neural_config import jasco_asked
 from bridge.wav import wav_bytes
 from midi.chords import parse_chord
 from models.audio_files import as_mono, read_audio
 from models.batching import by_halves, choose_device, finite, precision_of, within_memory
+from models.bundled import BUNDLED
 from models.card import Card
 from models.catalogue import Kind, find_release
 from models.checkpoints import load_jasco as read_jasco
@@ -99,7 +101,7 @@ def load_magnet(name: str = "magnet-small-10secs", *, device: str = "auto", stor
     return MagnetModel(model, card, chosen)
 
 
-def load_jasco(name: str = "jasco-400M", *, device: str = "auto", store: Path | None = None) -> JascoModel:
+def load_jasco(name: str = BUNDLED, *, device: str = "auto", store: Path | None = None) -> JascoModel:
     """A JASCO, as ``load_magnet`` loads a MAGNeT. Raises ``ModelError``."""
     chosen = choose_device(device)
     with within_memory(chosen):
@@ -116,7 +118,7 @@ def _folder(name: str, store: Path | None, kind: Kind) -> Path:
     try:
         return find_model(name, store)
     except ModelError:
-        if Path(name).exists():
+        if Path(name).exists() or name == BUNDLED:
             raise
     target = store / local_name(name)
     pull(name, target, store / DOWNLOADS)
@@ -202,9 +204,9 @@ class JascoModel:
         chords: Sequence[tuple[str, float]] = (),
         drums: Path | None = None,
         melody: Sequence[TimedPitch] = (),
-        all_weight: float = 5.0,
-        text_weight: float = 0.0,
-        solver: str = "standard",
+        all_weight: float | None = None,
+        text_weight: float | None = None,
+        solver: str | None = None,
         seed: int = 0,
         report: Report = lambda share: None,
     ) -> list[Sound]:
@@ -212,10 +214,12 @@ class JascoModel:
 
         ``chords`` are symbols with the seconds at which they begin, such as ``("Am7", 0.0)``; one that the model does
         not know is played as the nearest, and a melody is left out by a model that takes none: ``notices`` of the
-        sounds say so. ``drums`` is a file of drums alone. Raises ``ChordError``, ``ModelError`` and ``GeneratorError``.
+        sounds say so. ``drums`` is a file of drums alone. Guidance and solver that are not given are those that the
+        model's card recommends. Raises ``ChordError``, ``ModelError`` and ``GeneratorError``.
         """
-        if solver not in SOLVERS:
+        if solver is not None and solver not in SOLVERS:
             raise ModelError(f"There is no solver {solver!r}; there are {', '.join(SOLVERS)}.")
+        asked = jasco_asked(self.card.recommended, solver=solver, all_weight=all_weight, text_weight=text_weight)
         takes = _takes(descriptions, seed)
         config = self._model.config
         found = {symbol: label_of(parse_chord(symbol)) for symbol, _ in chords}
@@ -245,8 +249,8 @@ class JascoModel:
                     melody=roll,
                 ),
                 noise_of([take.seed for take in some], config.latent_frames, config.flow_dim),
-                guidance=Guidance(all_weight=all_weight, text_weight=text_weight),
-                solver=SOLVERS[solver],
+                guidance=Guidance(all_weight=asked.all_weight, text_weight=asked.text_weight),
+                solver=SOLVERS[asked.solver],
                 watch=told,
             )
             return latents, bool(torch.isfinite(latents).all())

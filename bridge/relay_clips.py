@@ -202,6 +202,7 @@ def placement_of(fetched: Fetched) -> Placement:
         sample_rate_hz=receipt.sample_rate_hz,
         frames=receipt.frames,
         target=receipt.target,
+        replaces=fetched.path.with_name(receipt.replaces) if receipt.replaces else None,
         prompt=receipt.prompt,
         key=receipt.key,
     )

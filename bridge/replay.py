@@ -27,7 +27,7 @@ from bridge.engines import SKETCH
 from bridge.errors import ClipError, RequestError, SidemanError
 from bridge.made_from import EngineControls, MadeFrom, digest_of, files_of
 from bridge.making import EngineOptions, Made, engine_versions, facts_of, make_takes, open_engine
-from bridge.model_store import codec_folder, find_model, speed_memory, stored_models
+from bridge.model_store import codec_folder, find_model, models_here, speed_memory
 from bridge.notices import Notice
 from bridge.osc_schema import MAX_TAKES
 from bridge.receipt_schema import Receipt, receipt_from_json
@@ -224,7 +224,7 @@ def _with_weights(receipt: Receipt, config: Config) -> Config:
         return config
     wanted = _WEIGHTS.search(receipt.model or "")
     store = config.engine.models
-    folders = [folder for folder, _ in stored_models(store)]
+    folders = [folder for folder, _ in models_here(store)]
     try:
         folders.insert(0, find_model(model_name(receipt.engine, config), store))
     except ModelError as error:

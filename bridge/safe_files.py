@@ -21,6 +21,14 @@ _CHUNK_BYTES: Final = 1 << 20
 _NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
+Mark = tuple[int, int, int]
+"""What a file was when it was written: its number in the file system, its bytes, and when it was changed."""
+
+
+class Touched(Exception):
+    """A file is not what it was when it was written; says how."""
+
+
 class IsLink(OSError):
     """A folder is a link, or something else than a folder, where it may be none."""
 
@@ -40,6 +48,41 @@ def copy_into(source: Path, folder: Path, names: Callable[[int], str], first: in
     It is a copy and no hard link: programs write tempo and tags into the files that they are given, and the source has
     to stay what its receipt says. Raises ``OSError``; then nothing is left behind.
     """
+    with _part(source, folder) as part:
+        return _named(part, folder, (names(number) for number in itertools.count(first)))
+
+
+def copy_over(source: Path, target: Path, mark: Mark) -> Mark:
+    """A copy of ``source`` in the place of ``target``, at once, where that is still the file of ``mark``.
+
+    Returns the mark of the copy. Raises ``Touched`` where it is another file or none, and ``OSError``; then whatever is
+    at ``target`` is as it was.
+    """
+    _require_same(target, mark)
+    with _part(source, target.parent) as part:
+        _require_same(target, mark)
+        part.replace(target)
+    return mark_of(target)
+
+
+def mark_of(path: Path) -> Mark:
+    """What a file is now. Raises ``OSError``."""
+    found = path.lstat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _require_same(path: Path, mark: Mark) -> None:
+    try:
+        same = stat.S_ISREG(path.lstat().st_mode) and mark_of(path) == mark
+    except FileNotFoundError:
+        raise Touched("it is not there any more") from None
+    if not same:
+        raise Touched("it was changed")
+
+
+@contextlib.contextmanager
+def _part(source: Path, folder: Path) -> Iterator[Path]:
+    """A whole copy under a hidden name, which is gone afterwards. Raises ``OSError``."""
     part = folder / PART.format(f"{os.getpid()}-{os.urandom(4).hex()}")
     try:
         with open(os.open(source, os.O_RDONLY | _NO_FOLLOW), "rb") as reader, part.open("xb") as writer:  # noqa: PTH123
@@ -49,7 +92,7 @@ def copy_into(source: Path, folder: Path, names: Callable[[int], str], first: in
                 writer.write(chunk)
             writer.flush()
             os.fsync(writer.fileno())
-        return _named(part, folder, (names(number) for number in itertools.count(first)))
+        yield part
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)

@@ -51,11 +51,18 @@ def precision_of(device: str) -> torch.dtype:
     return torch.float32 if torch.device(device).type == "cpu" else torch.float16
 
 
-def computed_on(device: str, precision: str, notices: Sequence[str], *, graphs: bool = False) -> str:
-    """A device and a precision in words, such as ``cuda (NVIDIA H200), float16``, for a take with these notices."""
+def computed_on(
+    device: str, precision: str, notices: Sequence[str], *, graphs: bool = False, compiled: bool = False
+) -> str:
+    """A device and a precision in words, such as ``cuda (NVIDIA H200), float16``, for a take with these notices.
+
+    ``graphs`` says that work is captured, ``compiled`` that it may be compiled.
+    """
     used = "float32" if SINGLE_PRECISION in notices else precision
     name = f" ({torch.cuda.get_device_name(device)})" if torch.device(device).type == "cuda" else ""
-    return f"{device}{name}, {used}{', graphs' if graphs and used == precision else ''}"
+    if used != precision:
+        return f"{device}{name}, {used}"
+    return f"{device}{name}, {used}{', graphs' if graphs else ''}{', compile auto' if compiled else ''}"
 
 
 def part_of(report: Progress, start: float, size: float) -> Progress:

@@ -7,9 +7,11 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from models.bundled import mending
 from models.errors import ModelError
+from models.presets import SOLVERS
 
 CARD_FILE: Final = "model.json"
 TENSORS_FILE: Final = "model.safetensors"
@@ -52,19 +54,34 @@ class CodecShape(_Frozen):
     bins: _Size
 
 
+def _known_solver(name: str | None) -> str | None:
+    if name is not None and name not in SOLVERS:
+        raise ValueError(f"the solvers are {', '.join(SOLVERS)}")
+    return name
+
+
+class Recommended(_Frozen):
+    """How a JASCO is best asked where the user says nothing else: guidance and solver; None is what all models have."""
+
+    all_weight: Annotated[float, Field(ge=0, le=20)] | None = None
+    text_weight: Annotated[float, Field(ge=0, le=20)] | None = None
+    solver: Annotated[str | None, AfterValidator(_known_solver)] = None
+
+
 class Card(_Frozen):
     """A converted checkpoint: its origin and licence, what it can do, its configuration and checksums.
 
     ``segment_s`` is the window that it plays, ``melody`` whether it takes one, ``sound`` whether it makes sounds
     rather than music, ``codec`` the fields of ``CodecConfig``, ``dropped`` the tensors that were left out with the
-    reason.
+    reason. A model of our own says in ``summary`` what it is, in ``trained_on`` what it has heard, in ``measured`` its
+    scores by name.
     """
 
     format: int = CARD_FORMAT
     name: str
     kind: str
-    repository: str
-    revision: str
+    repository: str = ""
+    revision: str = ""
     licence: str
     segment_s: float
     sample_rate_hz: int
@@ -72,9 +89,13 @@ class Card(_Frozen):
     sound: bool = False
     xp_config: str
     codec: dict[str, Any]
-    sources: tuple[SourceFile, ...]
+    sources: tuple[SourceFile, ...] = ()
     tensors_sha256: str
-    dropped: dict[str, str]
+    dropped: dict[str, str] = {}
+    summary: str = ""
+    trained_on: str = ""
+    measured: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
+    recommended: Recommended = Recommended()
 
     @property
     def frame_rate_hz(self) -> float:
@@ -95,7 +116,7 @@ def read_card(folder: Path) -> Card:
         raise ModelError(
             f"{folder} is no converted model: it lacks {' and '.join(missing)}. Run sideman models pull or convert."
         )
-    unreadable = f"{path} cannot be read: pull or convert the model again."
+    unreadable = f"{path} cannot be read: {mending(folder)}."
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -103,7 +124,7 @@ def read_card(folder: Path) -> Card:
     if not isinstance(values, dict):
         raise ModelError(unreadable)
     if values.get("format") != CARD_FORMAT:
-        raise ModelError(f"{folder} was converted by another version of Sideman: pull or convert it again.")
+        raise ModelError(f"{folder} was converted by another version of Sideman: {mending(folder)}.")
     try:
         card = Card.model_validate(values)
         CodecShape.model_validate(card.codec)

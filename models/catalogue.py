@@ -6,6 +6,8 @@ import difflib
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from models.bundled import BUNDLED
+
 Kind = Literal["jasco", "magnet"]
 
 CODEC_32KHZ: Final = "facebook/encodec_32khz"
@@ -131,6 +133,6 @@ def find_release(name: str) -> Release | None:
 
 
 def nearest_release(name: str) -> str | None:
-    """The short name that ``name`` may have meant."""
-    near = difflib.get_close_matches(name, RELEASES, n=1)
+    """The short name that ``name`` may have meant, the bundled model's among them."""
+    near = difflib.get_close_matches(name, [BUNDLED, *RELEASES], n=1)
     return near[0] if near else None

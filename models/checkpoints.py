@@ -17,13 +17,14 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from models.bundled import mending
 from models.card import CARD_FILE, TENSORS_FILE, TEXT_FOLDER, Card, SourceFile, read_card
 from models.checksums import sha256_of
 from models.codec import Codec, CodecConfig, load_exactly
@@ -43,7 +44,7 @@ from models.released import (
     transformers_codec_state,
 )
 from models.released_names import CODEC_FILE, CODEC_WEIGHTS_FILE, STATE_FILE
-from models.text import TextEncoder, load_text_encoder
+from models.text_encoders import EncodesText, load_text_encoder, require_named
 from models.xp_config import XpConfig
 
 _TENSORS_AT_A_TIME: Final = 32
@@ -78,6 +79,7 @@ def convert(
     package = read_state(source)
     xp_config = XpConfig(package.xp_config)
     kind = read_kind(xp_config)
+    require_named(xp_config, text_encoder)
     codec = _codec_config(source, codec_config)
     report(0.1)
     converted = _CONVERTERS[kind](package.state)
@@ -86,31 +88,47 @@ def convert(
         converted = _joined(converted, _separate_codec(source, codec_config))
     tensors = _apart(converted.tensors)
     text = load_text_encoder(text_encoder, local_only=True)
-    config = _build(kind, xp_config, codec, tensors, text).config
+    _build(kind, xp_config, codec, tensors, text)
     report(0.3)
     with appearing_folder(target, CARD_FILE) as folder:
-        _save(tensors, folder / TENSORS_FILE)
+        save_tensors(tensors, folder / TENSORS_FILE)
         report(0.7)
         _save_text_encoder(text, text_encoder, folder / TEXT_FOLDER)
-        card = Card(
+        card = card_of(
+            package.xp_config,
+            codec,
+            folder / TENSORS_FILE,
             name=name,
-            kind=kind,
             repository=repository,
             revision=revision,
             licence=licence,
-            segment_s=config.segment_s,
-            sample_rate_hz=config.sample_rate_hz,
-            melody=isinstance(config, JascoConfig) and bool(config.melody_dim),
-            sound=isinstance(config, MagnetConfig) and config.sound,
-            xp_config=package.xp_config,
-            codec=asdict(codec),
             sources=tuple(_sources(source, codec_config, text_encoder, codec_apart=codec_apart)),
-            tensors_sha256=sha256_of(folder / TENSORS_FILE),
             dropped=dict(converted.dropped),
         )
         (folder / CARD_FILE).write_text(card.to_json(), encoding="utf-8")
         report(0.95)
     return card
+
+
+def card_of(xp_config: str, codec: CodecConfig, tensors: Path, **told: Any) -> Card:  # noqa: ANN401  fields of the card
+    """The card of a model with this configuration and file of tensors; ``told`` is what neither says.
+
+    Raises ``ModelError`` for a configuration of a model that is not known.
+    """
+    xp = XpConfig(xp_config)
+    kind = read_kind(xp)
+    config = _read_config(kind, xp, codec)
+    return Card(
+        kind=kind,
+        segment_s=config.segment_s,
+        sample_rate_hz=config.sample_rate_hz,
+        melody=isinstance(config, JascoConfig) and bool(config.melody_dim),
+        sound=isinstance(config, MagnetConfig) and config.sound,
+        xp_config=xp_config,
+        codec=asdict(codec),
+        tensors_sha256=sha256_of(tensors),
+        **told,
+    )
 
 
 def load_jasco(folder: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> tuple[Jasco, Card]:
@@ -133,10 +151,12 @@ def _load(folder: Path, device: str = "cpu", dtype: torch.dtype = torch.float32)
     card = read_card(folder)
     if card.kind not in _CONVERTERS:
         raise ModelError(f"{folder} holds a model of the kind {card.kind!r}, which this version does not know.")
+    config = XpConfig(card.xp_config)
+    require_named(config, folder / TEXT_FOLDER)
     text = load_text_encoder(folder / TEXT_FOLDER, local_only=True)
     text.to(device)
     tensors = _read_tensors(folder / TENSORS_FILE, device, dtype)
-    model = _build(card.kind, XpConfig(card.xp_config), CodecConfig(**card.codec), tensors, text)
+    model = _build(card.kind, config, CodecConfig(**card.codec), tensors, text)
     return model.eval(), card
 
 
@@ -145,12 +165,12 @@ def check(folder: Path, report: Callable[[float], None] = lambda share: None) ->
     card = read_card(folder)
     found = sha256_of(folder / TENSORS_FILE)
     if found != card.tensors_sha256:
-        raise ModelError(f"{folder / TENSORS_FILE} is not as it was converted: pull or convert it again.")
+        raise ModelError(f"{folder / TENSORS_FILE} is not as it was converted: {mending(folder)}.")
     report(0.5)
     model, card = _load(folder)
     for name, tensor in model.state_dict().items():
         if not torch.isfinite(tensor).all():
-            raise ModelError(f"The tensor {name} in {folder} holds what is not a number: pull or convert it again.")
+            raise ModelError(f"The tensor {name} in {folder} holds what is not a number: {mending(folder)}.")
     return card
 
 
@@ -188,7 +208,7 @@ def _separate_codec(source: Path, codec_config: Path | None) -> Converted:
     return convert_codec(transformers_codec_state(codec_config.parent))
 
 
-def _save(tensors: dict[str, Tensor], path: Path) -> None:
+def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
     """Write the tensors. Raises ``OSError`` where the disk is full, which the library says in an error of its own."""
     try:
         save_file(tensors, path)
@@ -213,21 +233,26 @@ def _joined(first: Converted, second: Converted) -> Converted:
 
 
 def _build(
-    kind: str, config: XpConfig, codec: CodecConfig, tensors: Mapping[str, Tensor], text: TextEncoder
+    kind: str, config: XpConfig, codec: CodecConfig, tensors: Mapping[str, Tensor], text: EncodesText
 ) -> Jasco | Magnet:
     """A model of these tensors, without a copy. Raises ``ModelError`` when they do not fit the configuration."""
     model: Jasco | Magnet
     with torch.device("meta"):
-        if kind == "jasco":
-            model = Jasco(read_jasco_config(config), Codec(codec), text)
+        shape = _read_config(kind, config, codec)
+        if isinstance(shape, JascoConfig):
+            model = Jasco(shape, Codec(codec), text)
         else:
-            model = Magnet(read_magnet_config(config, codec), Codec(codec), text)
+            model = Magnet(shape, Codec(codec), text)
     _require_its_codec(model, codec)
     model.codec.load(_part(tensors, CODEC_PREFIX))
     for name, part in model.named_children():
         if name != "codec":
             load_exactly(part, _part(tensors, f"{name}."), _PARTS[name])
     return model
+
+
+def _read_config(kind: str, config: XpConfig, codec: CodecConfig) -> JascoConfig | MagnetConfig:
+    return read_jasco_config(config) if kind == "jasco" else read_magnet_config(config, codec)
 
 
 def _require_its_codec(model: Jasco | Magnet, codec: CodecConfig) -> None:
@@ -266,12 +291,12 @@ def _read_tensors(path: Path, device: str, dtype: torch.dtype) -> dict[str, Tens
                     wanted = torch.float32 if name.startswith(CODEC_PREFIX) else dtype
                     tensors[name] = file.get_tensor(name).to(device=device, dtype=wanted, copy=True)
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path} cannot be read ({error}): pull or convert the model again.") from error
+        raise ModelError(f"{path} cannot be read ({error}): {mending(path.parent)}.") from error
     return tensors
 
 
-def _save_text_encoder(text: TextEncoder, source: Path, target: Path) -> None:
-    """The encoder half of T5, and the files of its tokenizer."""
+def _save_text_encoder(text: EncodesText, source: Path, target: Path) -> None:
+    """The encoder, and the files of its tokenizer where it writes none itself."""
     text.save(target)
     for path in source.iterdir():
         if path.suffix in {".json", ".model", ".txt"} and not (target / path.name).exists():

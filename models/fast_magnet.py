@@ -20,8 +20,9 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from models.compiling import Compiler, faster
 from models.fast_layers import FastLayer, Heard, MakeMatrix, Plain, bucket_of, fast_layer, heard_of
-from models.graphs import Capture, Replays
+from models.graphs import Capture, Pace, Replays
 from models.layers import Band, TransformerLayer, sinusoidal_positions
 from models.magnet import (
     NEVER,
@@ -78,16 +79,22 @@ class FastTokens:
         matrix: MakeMatrix | None = None,
         capture: Capture | None = None,
         band: MakeBand | None = None,
+        pace: Pace | None = None,
+        compiler: Compiler | None = None,
+        compiled_band: MakeBand | None = None,
     ) -> None:
         """``matrix`` makes the layers' matrices once, of copies; None reads the model's own weights in each run.
 
         With ``capture`` each shape of work is captured once and replayed; it may be taken away at any time. ``band``
         makes what bands are heard by.
+
+        With ``compiler`` and ``pace`` a captured step is compiled where that is faster, with ``compiled_band`` in it.
         """
         self._tokens = tokens
         self._kept = None if matrix is None else self._layers(matrix)
         self.capture = capture
         self._band = band
+        self.pace, self.compiler, self._compiled_band = pace, compiler, compiled_band
         self._replays: Replays[_Captured] = Replays(SHAPES_KEPT)
 
     def __call__(
@@ -122,7 +129,7 @@ class FastTokens:
                 index=index,
                 base=self._others(codes, index),
                 heard=heard,
-                band=self._band_of(index, length),
+                band=self._band_of(index, length, self._band),
                 kept=codes[:, index].clone(),
                 given=given,
                 fixed=torch.tensor(fixed, device=device),
@@ -148,11 +155,11 @@ class FastTokens:
                 total = total + embed(codes[:, book])
         return total
 
-    def _band_of(self, stage: int, frames: int) -> Band | None:
+    def _band_of(self, stage: int, frames: int, make: MakeBand | None) -> Band | None:
         model = self._tokens
-        if stage == 0 or model.config.reach is None or self._band is None:
+        if stage == 0 or model.config.reach is None or make is None:
             return model.band(stage, frames)
-        return self._band(frames, model.config.reach, model.out_norm.weight.device)
+        return make(frames, model.config.reach, model.out_norm.weight.device)
 
     def _captured(self, network: _Network, stage: Stage, capture: Capture) -> _Captured:
         """The captured step for a codebook of this shape, in this way of decoding."""
@@ -160,7 +167,16 @@ class FastTokens:
         text = tuple(stage.heard[0].keys.shape) if stage.heard else ()
         weight = network.model.out_norm.weight
         key = (stage.index, tuple(stage.base.shape), text, how, weight.dtype)
-        return self._replays.get(key, weight, lambda: _Captured(network, stage, capture))
+        return self._replays.get(key, weight, lambda: self._made(network, stage, capture))
+
+    def _made(self, network: _Network, stage: Stage, capture: Capture) -> _Captured:
+        """A captured step; a compiled one where that was asked for and is faster."""
+        plain, pace, compiler = _Captured(network, stage, capture), self.pace, self.compiler
+        if pace is None or compiler is None:
+            return plain
+        band = self._band_of(stage.index, stage.base.shape[1], self._compiled_band or self._band)
+        other = replace(stage, band=band)
+        return faster(plain, lambda: _Captured(network, other, capture, compiler), lambda one: pace(one.replay))
 
 
 def _filled(network: _Network, stage: Stage, steps: Sequence[Step], draws: Draws, tell: Watch) -> Tensor:
@@ -213,12 +229,18 @@ class _Network:
         remasked: Tensor,
         choose: Callable[[Tensor], Tensor],
         weighing: Weighing,
+        *,
+        logits_of: Callable[[Tensor, float | Tensor], Tensor] | None = None,
     ) -> Told:
-        """One step: mask, draw, and score what was drawn. What it was told of the plan is not in what it gives."""
+        """One step: mask, draw, and score what was drawn. What it was told of the plan is not in what it gives.
+
+        ``logits_of`` stands for ``logits`` with this stage.
+        """
         mask = self.model.mask_token
         current = torch.where(stage.given, stage.kept, current.masked_fill(remasked, mask))
         masked = current == mask
-        logits = self.logits(stage, current, weighing.guidance)
+        guidance = weighing.guidance
+        logits = logits_of(current, guidance) if logits_of else self.logits(stage, current, guidance)
         tokens, probability = drawn(logits, weighing.temperature, self.decoding, choose)
         return Told(
             done=0.0,
@@ -251,8 +273,11 @@ class _Network:
 class _Captured:
     """One step of a codebook over tensors that stay where they are; a replay goes on to the next one."""
 
-    def __init__(self, network: _Network, stage: Stage, capture: Capture) -> None:
+    def __init__(
+        self, network: _Network, stage: Stage, capture: Capture, compiler: Compiler = lambda function: function
+    ) -> None:
         self._network, self._stage = network, stage
+        self._logits = compiler(lambda current, guidance: network.logits(stage, current, guidance))
         self.current, self._scores = network.beginning(stage)
         rows, frames = self.current.shape
         device = self.current.device
@@ -287,6 +312,7 @@ class _Captured:
             remasked,
             lambda probabilities: chosen(probabilities, numbers),
             Weighing(guidance, temperature),
+            logits_of=self._logits,
         )
         self.current.copy_(self.told.codes)
         self._scores.copy_(self.told.scores)

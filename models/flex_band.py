@@ -35,6 +35,11 @@ class FlexBand(Band):
         return heard
 
 
+def flex_band(frames: int, reach: int, device: torch.device) -> Band:
+    """A band for work that is compiled as a whole."""
+    return FlexBand(frames, reach, device=device, compiled=False)
+
+
 @cache
 def _compiled() -> Callable[..., Any]:
     compiled: Callable[..., Any] = torch.compile(flex_attention, dynamic=False)

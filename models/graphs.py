@@ -6,6 +6,7 @@ stopped between two replays, and nowhere else.
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Final, Generic, TypeVar
@@ -14,6 +15,8 @@ import torch
 from torch import Tensor
 
 Work = Callable[[], None]
+Pace = Callable[[Work], float]
+"""The seconds that work takes on the device, by doing it."""
 Capture = Callable[[Work], Work]
 """Makes work that can be repeated of work. It may run the work while it does, so tensors are loaded afterwards."""
 
@@ -41,6 +44,16 @@ def cuda_graph(work: Work) -> Work:
     with torch.cuda.graph(graph):
         work()
     return graph.replay
+
+
+def timed(work: Work) -> float:
+    """The seconds that work takes on the GPU, by doing it twice: the first replay of a capture sets it up there."""
+    work()
+    torch.cuda.synchronize()
+    began = time.perf_counter()
+    work()
+    torch.cuda.synchronize()
+    return time.perf_counter() - began
 
 
 class Replays(Generic[Captured]):

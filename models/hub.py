@@ -24,6 +24,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
+from models.bundled import BUNDLED
 from models.card import CARD_FILE, Card, read_card
 from models.catalogue import Kind, Release, find_release, nearest_release
 from models.download import download
@@ -44,6 +45,8 @@ def pull(
     ``downloads`` holds what is on its way; a model's part goes once it is converted, or found unfit. ``report``
     is told the share that is done and the step. Raises ``ModelError``; then ``target`` is as it was.
     """
+    if name == BUNDLED:
+        raise ModelError(f"{BUNDLED} comes with Sideman: there is nothing to pull.")
     release = find_release(name)
     repository = release.repository if release else name
     if "/" not in repository:
@@ -179,7 +182,7 @@ def _try_parts(codec_config: Path | None, text: Path, *, weights: bool) -> None:
     One that cannot be read is removed, and the checkpoint stays. Raises ``ModelError``.
     """
     from models.released import transformers_codec_config, transformers_codec_state  # noqa: PLC0415
-    from models.text import load_text_encoder  # noqa: PLC0415
+    from models.text import load_t5_encoder  # noqa: PLC0415
 
     if codec_config is not None:
         with _removed_when_unfit(codec_config.parent):
@@ -187,7 +190,7 @@ def _try_parts(codec_config: Path | None, text: Path, *, weights: bool) -> None:
             if weights:
                 transformers_codec_state(codec_config.parent)
     with _removed_when_unfit(text):
-        load_text_encoder(text, local_only=True)
+        load_t5_encoder(text, local_only=True)
 
 
 def _codec(repository: str, downloads: Path, *, weights: bool) -> Path:

@@ -24,7 +24,7 @@ from models.layers import NORM_EPS, TransformerLayer, sinusoidal_positions
 from models.presets import Solver
 from models.solvers import Field, Watch, integrate
 from models.streaming_codec import CHUNK_FRAMES, Chunks, decoding
-from models.text import TextEncoder
+from models.text_encoders import EncodesText
 from models.vocabulary import NO_CHORD, chord_vocabulary
 from models.xp_config import XpConfig
 
@@ -336,7 +336,7 @@ class Conditioner(nn.Module):
             self.melody = nn.Linear(config.melody_rows, config.melody_dim)
         self._coarsest: OrderedDict[tuple[bytes, str, str], Tensor] = OrderedDict()
 
-    def forward(self, controls: Controls, terms: Sequence[Term], codec: Codec, text: TextEncoder) -> Conditions:
+    def forward(self, controls: Controls, terms: Sequence[Term], codec: Codec, text: EncodesText) -> Conditions:
         """The conditions, term by term: the rows of the first term, then those of the second, and so on."""
         batch = len(controls.descriptions)
         temporal = {
@@ -447,7 +447,7 @@ class Solve(Protocol):
 class Jasco(nn.Module):
     """A JASCO checkpoint in memory, with the codec that it brings and a text encoder."""
 
-    def __init__(self, config: JascoConfig, codec: Codec, text: TextEncoder) -> None:
+    def __init__(self, config: JascoConfig, codec: Codec, text: EncodesText) -> None:
         super().__init__()
         self.config = config
         self.flow = FlowModel(config)

@@ -87,7 +87,10 @@ class JascoEngine:
         with within_memory(self._device):
             self._model, self.card = load_jasco(folder, device=self._device, dtype=precision.dtype)
             flow = self._model.flow
-            self._fast = FastFlow(flow, matrix=precision.matrix, capture=self._computing.capture)
+            how = self._computing
+            self._fast = FastFlow(
+                flow, matrix=precision.matrix, capture=how.capture, pace=how.pace, compiler=how.compiler
+            )
             self._model.fast = self._fast
             if precision.matrix:
                 release_copied(list(flow.layers), list(flow.skips))
@@ -113,7 +116,8 @@ class JascoEngine:
         config = self._model.config
         frames = config.latent_frames if self._computing.capture else min(config.latent_frames, WARM_FRAMES)
         noise = noise_of([0], frames, config.flow_dim)
-        solver = Solver(method="ab2", evaluations=1)
+        # What is captured is made for a number of evaluations.
+        solver = SOLVERS["standard"] if self._computing.pace else Solver(method="ab2", evaluations=1)
         with within_memory(self._device):
             told(0.0, "the model")
             warmed(

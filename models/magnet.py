@@ -21,7 +21,7 @@ from models.errors import ModelError
 from models.layers import NORM_EPS, Band, TransformerLayer, sinusoidal_positions
 from models.presets import Decoding
 from models.streaming_codec import CHUNK_FRAMES, Chunks, decoding
-from models.text import TextEncoder
+from models.text_encoders import EncodesText
 from models.xp_config import XpConfig
 
 NEVER: Final = -1e4
@@ -345,13 +345,13 @@ Watch = Callable[[Told], None]
 
 
 class TextConditioner(nn.Module):
-    """Descriptions as the cross-attention's source: T5's states, projected; zero where there is no text."""
+    """Descriptions as the cross-attention's source: an encoder's states, projected; zero without text."""
 
     def __init__(self, text_dim: int, dim: int) -> None:
         super().__init__()
         self.text = nn.Linear(text_dim, dim)
 
-    def forward(self, descriptions: Sequence[str | None], encoder: TextEncoder) -> Tensor:
+    def forward(self, descriptions: Sequence[str | None], encoder: EncodesText) -> Tensor:
         """[B, L, dim], as long as the longest description."""
         states, mask = encoder.encode(descriptions)
         described: Tensor = self.text(states.to(self.text.weight.dtype)) * mask[..., None]
@@ -382,7 +382,7 @@ class Fill(Protocol):
 class Magnet(nn.Module):
     """A MAGNeT checkpoint in memory, with its codec and a text encoder."""
 
-    def __init__(self, config: MagnetConfig, codec: Codec, text: TextEncoder) -> None:
+    def __init__(self, config: MagnetConfig, codec: Codec, text: EncodesText) -> None:
         super().__init__()
         self.config = config
         self.tokens = TokenModel(config)

@@ -28,6 +28,7 @@ from models.batching import (
 from models.checkpoints import load_magnet
 from models.errors import Cancelled, ModelError
 from models.fast_magnet import FastTokens
+from models.flex_band import flex_band
 from models.generator import CancelCheck, GivenAudio, MagnetPrompt, Progress, Samples, Waveform
 from models.magnet import Kept, choose_by_seed
 from models.magnet import Told as ToldStep
@@ -111,7 +112,15 @@ class MagnetEngine:
         with within_memory(self._device):
             self._model, self.card = load_magnet(folder, device=self._device, dtype=precision.dtype)
             tokens = self._model.tokens
-            self._fast = FastTokens(tokens, matrix=precision.matrix, capture=self._computing.capture)
+            how = self._computing
+            self._fast = FastTokens(
+                tokens,
+                matrix=precision.matrix,
+                capture=how.capture,
+                pace=how.pace,
+                compiler=how.compiler,
+                compiled_band=flex_band if how.compiler else None,
+            )
             self._model.fast = self._fast
             if precision.matrix:
                 release_copied(list(tokens.layers))

@@ -26,8 +26,11 @@ SOLVERS: Final[dict[str, Solver]] = {
 PrecisionName = Literal["auto", "float32", "int8", "bfloat16", "float16"]
 """What a model computes in; ``auto`` is what a measurement says."""
 PRECISIONS: Final[tuple[str, ...]] = get_args(PrecisionName)
-GraphsName = Literal["auto", "off"]
-"""Whether work is captured and replayed where that can be done."""
+GraphsName = Literal["auto", "step", "off"]
+"""Whether work is captured and replayed where that can be done: whole solvers that are short, or single steps alone."""
+
+CompileName = Literal["off", "auto"]
+"""Whether captured work is compiled where that is measured to be faster."""
 
 SpanArrangement = Literal["nonoverlap", "stride1"]
 SpanScoring = Literal["max", "prod"]

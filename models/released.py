@@ -22,6 +22,7 @@ from models.catalogue import Kind
 from models.codec import CodecConfig, config_from_audiocraft, config_from_transformers
 from models.errors import ModelError
 from models.released_names import CODEC_FILE, CODEC_WEIGHTS_FILE, STATE_FILE
+from models.text_encoders import T5, named_encoder
 from models.xp_config import XpConfig
 
 _KINDS: Final[Mapping[str, Kind]] = {"flow_matching": "jasco", "transformer_lm_magnet": "magnet"}
@@ -108,7 +109,11 @@ def _is_plain(tensor: object) -> bool:
 
 
 def read_text_model(config: XpConfig) -> str:
-    """The name of the text encoder that a model was trained with."""
+    """The name of the T5 that a model was trained with. Raises ``ModelError`` for a model with another encoder."""
+    if named_encoder(config) != T5:
+        raise ModelError(
+            "The checkpoint's text encoder is a table of words, not T5: it is none of Meta's, and needs no conversion."
+        )
     return str(config.get("conditioners.description.t5.name", "t5-base"))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -102,3 +103,26 @@ def dopri5(field: Field, noise: Tensor, tolerance: float, watch: Watch = lambda 
         watched, noise, ends, rtol=tolerance, atol=tolerance, method="dopri5", options=options
     )
     return path[-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """One evaluation of a fixed-step solver, at a time, and what becomes of its slope and of the one before it."""
+
+    time: float
+    new: float
+    last: float
+
+
+def evaluations(solver: Solver) -> tuple[Evaluation, ...]:
+    """A fixed-step solver as the sum that it is: ``z + new * slope + last * the slope before``."""
+    count = solver.evaluations
+    if solver.method == "euler":
+        return tuple(Evaluation(time=index / count, new=1.0 / count, last=0.0) for index in range(count))
+    found, before = [], None
+    for start, end in itertools.pairwise(sway(count)):
+        step = end - start
+        ratio = step / (2.0 * before) if before else 0.0
+        found.append(Evaluation(time=start, new=step * (1.0 + ratio), last=-step * ratio))
+        before = step
+    return tuple(found)

@@ -11,10 +11,11 @@ import torch
 
 from models.batching import choose_device, computed_on, is_out_of_memory
 from models.card import read_card
-from models.graphs import Capture, cuda_graph
+from models.compiling import Compiler, compiled
+from models.graphs import Capture, Pace, cuda_graph, timed
 from models.layers import TransformerLayer
 from models.precision import Precision, choose_precision, release, share_cores
-from models.presets import GraphsName, PrecisionName
+from models.presets import CompileName, GraphsName, PrecisionName
 from models.streaming_codec import CHUNK_FRAMES
 from models.xp_config import XpConfig
 
@@ -26,13 +27,14 @@ Told = Callable[[float, str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speed:
-    """What an engine is told: a precision by name or ``auto``, whether work is captured where it can be.
+    """What an engine is told: a precision by name or ``auto``, whether and how work is captured where it can be.
 
     ``memory`` is the file in which choices that were measured are noted.
     """
 
     dtype: PrecisionName = "auto"
     graphs: GraphsName = "auto"
+    compile: CompileName = "off"
     memory: Path | None = None
 
 
@@ -43,6 +45,10 @@ class Computing:
     device: str
     precision: Precision
     capture: Capture | None
+    pace: Pace | None = None
+    """What says whether a whole solver is short enough to be captured; None for single steps alone."""
+    compiler: Compiler | None = None
+    """What compiles captured work, where that is faster."""
 
     def chunk_frames(self, frames: int) -> int:
         """How many of so many frames the codec decodes at a time: seconds on a CPU, where they are worth a look."""
@@ -50,7 +56,10 @@ class Computing:
 
     def words(self, notices: Sequence[str]) -> str:
         """Both in words, for the receipt of a take with these notices."""
-        return computed_on(self.device, self.precision.name, notices, graphs=self.capture is not None)
+        captured = self.capture is not None
+        return computed_on(
+            self.device, self.precision.name, notices, graphs=captured, compiled=captured and self.compiler is not None
+        )
 
 
 def computing_for(folder: Path, device: str, speed: Speed) -> Computing:
@@ -64,8 +73,10 @@ def computing_for(folder: Path, device: str, speed: Speed) -> Computing:
     if kind == "cpu":
         share_cores()
     precision = choose_precision(speed.dtype, chosen, dim, memory=speed.memory)
-    capture = cuda_graph if kind == "cuda" and speed.graphs == "auto" else None
-    return Computing(device=chosen, precision=precision, capture=capture)
+    capture = cuda_graph if kind == "cuda" and speed.graphs != "off" else None
+    pace = timed if capture and speed.graphs == "auto" else None
+    compiler = compiled if pace and speed.compile == "auto" else None
+    return Computing(device=chosen, precision=precision, capture=capture, pace=pace, compiler=compiler)
 
 
 def release_copied(layers: Sequence[torch.nn.Module], others: Sequence[torch.nn.Module] = ()) -> None:

@@ -107,7 +107,7 @@ def load_t5(folder: Path | str, *, local_only: bool = False) -> T5EncoderModel:
     return T5EncoderModel.from_pretrained(folder, local_files_only=local_only, use_safetensors=True)
 
 
-def load_text_encoder(folder: Path | str, *, local_only: bool = False) -> TextEncoder:
+def load_t5_encoder(folder: Path | str, *, local_only: bool = False) -> TextEncoder:
     """T5 and its tokenizer from a folder, or by the name of a repository of the Hub. Raises ``ModelError``."""
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=local_only, trust_remote_code=False)

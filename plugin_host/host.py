@@ -69,7 +69,11 @@ class Placement:
     beats: Beats | None = None
     """Length of the clip; None where its bars have one meter."""
     replaces: Path | None = None
-    """A draft of this clip that was placed before, in whose place it goes; a host may place it beside that one."""
+    """The draft of this clip that was placed before, in whose place it goes.
+
+    A host replaces nothing but a clip that it placed itself and that is as it left it. Where it cannot, it places the
+    clip as any other, the draft stays, and the words of ``place`` say so.
+    """
     prompt: str = ""
     key: Key | None = None
 
@@ -81,7 +85,17 @@ class Placement:
     @property
     def by_hand(self) -> str:
         """How a user places the clip where no program does."""
-        return f"It is {self.path}: drag it onto an audio track."
+        instead = f", in the place of its draft {self.replaces.stem}" if self.replaces else ""
+        return f"It is {self.path}: drag it onto an audio track{instead}."
+
+
+IN_PLACE: Final = ", in the place of its draft"
+"""What is said behind the place of a clip that replaced its draft."""
+
+
+def not_replaced(why: str) -> str:
+    """What is said behind the place of a clip whose draft could not be replaced."""
+    return f"; its draft is not replaced: {why}"
 
 
 class Host(Protocol):

@@ -79,10 +79,8 @@ class OfferingHost:
     # What the script says
 
     def greeted(self, place: str, name: str) -> None:
-        """The script is there. Raises ``DawTaken`` while another DAW is served."""
-        self._offers, new = offers.greeted(self._offers, place, name, self._now())
-        if new:
-            self._wake()
+        """The script is there; what it has not been offered is due. Raises ``DawTaken`` while another is served."""
+        self._offers, _ = offers.greeted(self._offers, place, name, self._now())
 
     def left(self, place: str) -> None:
         """The script has said that it goes. Whoever waits for it waits no more."""

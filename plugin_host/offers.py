@@ -85,11 +85,18 @@ def left(offers: Offers, place: str) -> Offers:
 
 
 def offered(offers: Offers, placement: Placement, now: Seconds) -> tuple[Offers, Offer, tuple[Offer, ...]]:
-    """A clip more; returns its offer, and those that made room for it."""
+    """A clip more; returns its offer, and those that made room for it.
+
+    A draft that waits and was never offered gives way to the take that replaces it, without a word.
+    """
     offer = Offer(number=offers.last_number + 1, placement=placement, due=now)
-    waiting = (*offers.waiting, offer)
+    waiting = (*(one for one in offers.waiting if one.sent or not _is_draft(one, placement)), offer)
     kept, dropped = waiting[-MAX_WAITING:], waiting[:-MAX_WAITING]
     return replace(offers, waiting=kept, last_number=offer.number), offer, dropped
+
+
+def _is_draft(offer: Offer, better: Placement) -> bool:
+    return better.replaces is not None and offer.placement.path == better.replaces
 
 
 def take_due(offers: Offers, now: Seconds) -> tuple[Offers, tuple[Offer, ...]]:

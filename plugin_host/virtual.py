@@ -17,7 +17,7 @@ from typing import Final
 from midi import events as ev
 from midi.errors import MeterError, NotationError
 from midi.time import MAX_BPM, MIN_BPM, Beats, Bpm, Meter
-from plugin_host.host import HostError, OscArgument, Placement, Target
+from plugin_host.host import IN_PLACE, HostError, OscArgument, Placement, Target, not_replaced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +45,10 @@ class Track:
         self.slots.append(None)
         return len(self.slots) - 1
 
-    def slot_of(self, path: Path | None) -> int:
-        """Index of the slot with the clip ``path``; that of the first empty one where there is none."""
-        for index, clip in enumerate(self.slots):
-            if clip and path and clip.placement.path == path:
-                return index
-        return self.first_empty()
+    def slot_of(self, path: Path | None) -> int | None:
+        """Index of the slot with the clip ``path``; None where there is none."""
+        found = (index for index, clip in enumerate(self.slots) if clip and clip.placement.path == path)
+        return next(found, None)
 
 
 class VirtualHost:
@@ -92,9 +90,13 @@ class VirtualHost:
         clip = await asyncio.to_thread(_read_clip, placement)
         name = Target.parse(placement.target).track or self.default_track
         track = self.tracks.setdefault(name, Track(name=name))
-        slot = track.slot_of(placement.replaces)
+        draft = track.slot_of(placement.replaces)
+        slot = track.first_empty() if draft is None else draft
         track.slots[slot] = clip
-        return f"track {track.name}, slot {slot + 1}"
+        remark = "" if placement.replaces is None else IN_PLACE
+        if placement.replaces and draft is None:
+            remark = not_replaced("it is not on this track")
+        return f"track {track.name}, slot {slot + 1}{remark}"
 
 
 def _read_clip(placement: Placement) -> SlotClip:

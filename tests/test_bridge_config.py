@@ -10,6 +10,7 @@ import pytest
 
 from bridge.config import Config, load_config, parse_address, with_model
 from bridge.errors import ConfigError, SidemanError
+from bridge.neural_config import JascoAsked
 from models.presets import DECODINGS
 
 PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
@@ -116,7 +117,7 @@ def test_the_page_shows_every_setting_with_its_default() -> None:
             if key not in {"folder", "soundfont", "models", "kit", "mailbox", "token_file"}:
                 default = getattr(defaults, key)
                 if default is None:
-                    default = getattr(DECODINGS["standard"], key)
+                    default = getattr(JascoAsked() if name == "jasco" else DECODINGS["standard"], key)
                 assert value == default or value == list(default), f"{name}.{key}"
 
 
@@ -135,7 +136,7 @@ def test_the_daemon_listens_on_loopback_unless_told_otherwise() -> None:
 def test_a_model_chooses_its_engine_and_its_section() -> None:
     config = with_model(Config(), "magnet-medium-30secs", None)
     assert (config.engine.name, config.magnet.model, config.jasco.model) == (
-        "magnet", "magnet-medium-30secs", "jasco-400M",
+        "magnet", "magnet-medium-30secs", "sideman-tiny",
     )  # fmt: skip
     assert with_model(Config(), "facebook/jasco-chords-drums-1B", "jasco").jasco.model.endswith("1B")
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from bridge.cli import app
 from bridge.demo import run_demo
 from bridge.errors import SidemanError, StartError
 from bridge.osc_client import read_script
@@ -16,9 +18,9 @@ from bridge.osc_client import read_script
 SCRIPT = resources.files("bridge.data").joinpath("demo_session.txt").read_text(encoding="utf-8")
 
 
-def test_the_demo_leaves_two_takes_receipts_and_a_picture(tmp_path: Path) -> None:
+def test_without_a_model_the_demo_leaves_two_takes_receipts_and_a_picture(tmp_path: Path) -> None:
     shares: list[float] = []
-    result = run_demo(tmp_path / "demo", shares.append)
+    result = run_demo(tmp_path / "demo", shares.append, model=str(tmp_path / "nowhere"))
     assert len(result.clips) == 2
     assert [place.rpartition(" ")[2] for place in result.placed] == ["1", "2"]
     asked = {address: arguments for address, _, arguments in read_script(SCRIPT)}
@@ -33,6 +35,17 @@ def test_the_demo_leaves_two_takes_receipts_and_a_picture(tmp_path: Path) -> Non
         assert picture.format == "PNG"
         assert picture.width > 1000
         assert len(picture.convert("RGB").getcolors(1 << 24) or ()) > 1000, "the spectrogram has many colours"
+    assert result.missing == (
+        f"There is no clip of the model {tmp_path}/nowhere: {tmp_path}/nowhere is no converted model: name a folder "
+        "that sideman models convert made."
+    )
+
+
+def test_the_command_says_why_there_is_no_clip_of_the_model(tmp_path: Path) -> None:
+    told = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "demo"), "--model", "sideman-tyni"])
+    assert told.exit_code == 0, told.output
+    assert told.stdout.count("clip: ") == 2
+    assert "There is no clip of the model sideman-tyni: There is no model 'sideman-tyni'; did you mean" in told.stderr
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,24 @@ def test_a_clip_goes_into_an_empty_slot_and_a_lost_message_is_sent_again(tmp_pat
         assert await placing == "track Sideman, slot 2 of those that DrivenByMoss shows"
 
     on(act, again_s=0.05)
+
+
+def test_a_better_take_goes_beside_its_draft_and_says_so(tmp_path: Path) -> None:
+    """Bitwig takes a file into an empty slot, and tells nobody what is in the others."""
+    clip = tmp_path / "clip.wav"
+    clip.touch()
+
+    async def act(host: DrivenByMossHost, moss: Moss, desk: Desk) -> None:
+        for address, value in WINDOW:
+            host.interpret(address, (value,))  # type: ignore[arg-type]
+        placing = asyncio.create_task(host.place(replace(placement(clip), replaces=tmp_path / "draft.wav")))
+        await hear(moss)
+        await hear(moss)
+        host.interpret("/track/2/clip/2/hasContent", (1,))
+        where = await placing
+        assert where.startswith("track Sideman, slot 2 of") and "its draft is not replaced: DrivenByMoss" in where
+
+    on(act, again_s=5.0)
 
 
 @pytest.mark.parametrize("full", [0, 1])

@@ -7,6 +7,7 @@ import errno
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,95 @@ def test_clips_come_under_loop_pack_names_and_their_path_is_told(tmp_path: Path)
         assert where == str(bench.folder / "Lead Synth" / name.format(1))
         assert Path(where).read_bytes() == bench.clip.read_bytes()
         assert bench.clip.exists()
+
+    on(tmp_path, act)
+
+
+def final_of(bench: Bench, placement: Placement) -> Placement:
+    """The better take of a draft that was placed."""
+    path = bench.clip.with_name("sideman-one-t0_112bpm-2.wav")
+    path.write_bytes(b"better" * 5000)
+    return replace(placement, path=path, replaces=placement.path)
+
+
+def test_a_better_take_has_the_name_of_its_draft_and_takes_its_place(tmp_path: Path) -> None:
+    async def act(bench: Bench) -> None:
+        draft = bench.placement(target="lanes:Lead")
+        where = await bench.host.place(draft)
+        final = final_of(bench, draft)
+        assert await bench.host.place(final) == f"{where}, in the place of its draft"
+        assert Path(where).read_bytes() == final.path.read_bytes()
+        assert bench.tree() == {str(Path(where).relative_to(bench.folder))}
+        best = replace(final, path=bench.clip.with_name("best.wav"), replaces=final.path)
+        best.path.write_bytes(b"best" * 5000)
+        await bench.host.place(best)
+        assert Path(where).read_bytes() == best.path.read_bytes(), "and its own better one again"
+
+    on(tmp_path, act)
+
+
+@pytest.mark.parametrize(
+    ("touch", "why"),
+    [
+        (lambda path: path.write_bytes(b"mine"), "it was changed"),
+        (lambda path: path.unlink(), "it is not there any more"),
+        (lambda path: (path.unlink(), path.symlink_to(path.parent / "mine.wav")), "it was changed"),
+        (lambda path: (path.unlink(), path.mkdir()), "it was changed"),
+    ],
+    ids=["changed", "gone", "a link", "a folder"],
+)
+def test_a_draft_that_somebody_touched_stays_and_the_better_take_goes_beside_it(
+    tmp_path: Path, touch: Callable[[Path], object], why: str
+) -> None:
+    async def act(bench: Bench) -> None:
+        draft = bench.placement()
+        where = Path(await bench.host.place(draft))
+        touch(where)
+        before = where.lstat() if where.is_symlink() or where.exists() else None
+        final = final_of(bench, draft)
+        said = await bench.host.place(final)
+        path, _, remark = said.partition(";")
+        assert remark == f" its draft is not replaced: {why}"
+        assert Path(path).read_bytes() == final.path.read_bytes()
+        if before:
+            assert Path(path) != where and where.lstat() == before
+
+    on(tmp_path, act)
+
+
+def test_a_file_that_this_run_did_not_make_is_never_replaced(tmp_path: Path) -> None:
+    async def act(bench: Bench) -> None:
+        draft = bench.placement()
+        mine = bench.folder / "bossa-nova_112bpm_Am_4bars_take1.wav"
+        mine.write_bytes(b"mine")
+        said = await bench.host.place(final_of(bench, draft))
+        assert said.startswith(str(bench.folder / "bossa-nova_112bpm_Am_4bars_take2.wav;"))
+        assert "this run of the daemon did not put it there" in said
+        assert mine.read_bytes() == b"mine"
+
+    on(tmp_path, act)
+
+
+def test_a_draft_that_another_program_holds_stays_and_nothing_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Windows a file that a sampler has open cannot be replaced."""
+
+    async def act(bench: Bench) -> None:
+        draft = bench.placement()
+        where = Path(await bench.host.place(draft))
+        whole = Path.replace
+
+        def held(self: Path, target: Path) -> Path:
+            if target == where:
+                raise PermissionError(13, "another program has it open", str(target))
+            return whole(self, target)
+
+        monkeypatch.setattr(Path, "replace", held)
+        said = await bench.host.place(final_of(bench, draft))
+        assert said.endswith("take2.wav; its draft is not replaced: another program has it open")
+        assert where.read_bytes() == bench.clip.read_bytes()
+        assert bench.tree() == {where.name, Path(said.partition(";")[0]).name}
 
     on(tmp_path, act)
 

@@ -15,7 +15,7 @@ from bridge.openapi import document
 from bridge.osc_arguments import Argument, Real, Text, Whole
 from bridge.osc_codec import Foreign, Malformed, Message, decode, encode, understand
 from bridge.osc_errors import MessageError, OutOfRange, TooLong, TooManyElements, WrongTypes
-from bridge.osc_replies import REPLIES, ClipReply, Reply
+from bridge.osc_replies import REPLIES, ClipReply, PlaceRequest, Reply
 from bridge.osc_schema import COMMANDS, CommandRow
 from bridge.osc_wire import MAX_ELEMENTS, read_datagram
 from midi.errors import SidemanError
@@ -157,6 +157,18 @@ def test_a_reply_as_json_has_every_field_and_the_address_that_osc_has(reply: Rep
     (message,) = read_datagram(encode(reply))
     assert message.address == told["address"]
     assert reply_of(told) == reply
+
+
+def test_an_older_daemon_says_nothing_of_what_a_clip_replaces() -> None:
+    offer = PlaceRequest(
+        offer=1, id="a", take=0, path="/a.wav", target="", start=0.0, beats=16.0, seconds=8.0, tempo=120.0,
+        numerator=4, denominator=4, again=0,
+    )  # fmt: skip
+    told = reply_json(offer)
+    assert told["arguments"].pop("replaces") == ""
+    assert reply_of(told) == offer
+    del told["arguments"]["again"]
+    assert reply_of(told) is None
 
 
 @given(JSON)

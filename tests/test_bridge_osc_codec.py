@@ -16,9 +16,11 @@ from pythonosc.osc_message_builder import ArgValue
 
 from bridge import osc_commands
 from bridge import osc_schema as osc
+from bridge.mailbox_text import write_mail
 from bridge.osc_arguments import Real, Text, Whole
 from bridge.osc_client import datagram
 from bridge.osc_codec import Malformed, Message, decode, encode
+from bridge.osc_replies import PlaceRequest
 from bridge.osc_schema import COMMANDS, REPLIES, Command, Foreign, Reply
 from bridge.osc_wire import MAX_DATAGRAM_BYTES, MAX_ELEMENTS, MAX_NESTING
 from bridge.time_tags import time_tag_at
@@ -553,7 +555,8 @@ def test_another_reader_gets_back_what_was_encoded(reply: Reply) -> None:
     row = REPLIES[type(reply)]
     message = OscMessage(encode(reply))
     assert message.address == row.address
-    assert row.type(**dict(zip([one.name for one in row.arguments], message.params, strict=True))) == reply
+    sent = [one.name for one in row.sent(reply)]
+    assert row.type(**dict(zip(sent, message.params, strict=True))) == reply
 
 
 @given(replies())
@@ -564,7 +567,23 @@ def test_our_own_reader_gets_it_back_too(reply: Reply) -> None:
         assert isinstance(incoming, Malformed)
     else:
         assert isinstance(incoming, Foreign)
-        assert [type(one) for one in incoming.arguments] == [{"f": float, "i": int, "s": str}[tag] for tag in row.tags]
+        tags = "".join(argument.tag for argument in row.sent(reply))
+        assert [type(one) for one in incoming.arguments] == [{"f": float, "i": int, "s": str}[tag] for tag in tags]
+        assert tags in {"".join(argument.tag for argument in form) for form in row.forms}
+
+
+@pytest.mark.parametrize("replaces", ["", "/clips/draft.wav"])
+def test_an_offer_that_replaces_nothing_is_what_older_scripts_know(replaces: str) -> None:
+    offer = PlaceRequest(
+        offer=1, id="a", take=0, path="/clips/a.wav", target="", start=0.0, beats=16.0, seconds=8.0, tempo=120.0,
+        numerator=4, denominator=4, again=0, replaces=replaces,
+    )  # fmt: skip
+    (incoming,) = decode(encode(offer))
+    assert isinstance(incoming, Foreign)
+    assert incoming.arguments[12:] == ((replaces,) if replaces else ())
+    head, line, end = write_mail(offer).decode().split("\n")
+    assert line.split("\t")[1] == "isissffffiii" + ("s" if replaces else "")
+    assert (head, end) == ("sideman 1", "")
 
 
 def test_text_that_osc_cannot_carry_is_replaced() -> None:

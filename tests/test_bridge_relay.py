@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -830,6 +831,12 @@ def test_a_clip_is_placed_as_its_receipt_says(tmp_path: Path) -> None:
     clip = a_clip(tmp_path, seconds=4)
     placement = placement_of(Fetched(path=clip.path, receipt=receipt_from_json(clip.receipt_path.read_bytes())))
     assert (placement.bars, placement.length, placement.frames, placement.name) == (2, 8.0, 192_000, clip.id)
+
+
+def test_a_clip_that_replaces_a_draft_says_so_with_the_path_that_it_has_here(tmp_path: Path) -> None:
+    clip = a_clip(tmp_path)
+    receipt = replace(receipt_from_json(clip.receipt_path.read_bytes()), replaces="draft.wav")
+    assert placement_of(Fetched(path=clip.path, receipt=receipt)).replaces == clip.path.parent / "draft.wav"
 
 
 @on_loop

@@ -363,17 +363,26 @@ def test_an_action_of_ardour_asks_for_a_clip(stage: Stage) -> None:
     until_done(stage.client, str(placed.arguments[0]), 30)
 
 
-def place(stage: Stage, *offers: tuple[int, str, str, float, int]) -> list[str]:
-    """Offer clips to the script's part inside Ardour: number, path, target, start, again; what it answers and says."""
+Offered = tuple[int, str, str, float, int] | tuple[int, str, str, float, int, str]
+
+
+def place(stage: Stage, *offers: Offered, between: str = "") -> list[str]:
+    """Offer clips to the script's part inside Ardour: number, path, target, start, again, and what is replaced.
+
+    ``between`` is what happens in Ardour when the first of them was placed. Returns what the script answers and says.
+    """
 
     def literal(text: str) -> str:
         return '"' + "".join(f"\\{byte:03d}" for byte in text.encode()) + '"'
 
     rows = ", ".join(
-        f'{{{number}, "id", 0, {literal(path)}, {literal(target)}, {start}, 4.0, 2.0, 120.0, 4, 4, {again}}}'
-        for number, path, target, start, again in offers
+        f'{{{number}, "id", 0, {literal(path)}, {literal(target)}, {start}, 4.0, 2.0, 120.0, 4, 4, {again}'
+        + "".join(f", {literal(path)}" for path in replaces)
+        + "}"
+        for number, path, target, start, again, *replaces in offers
     )
-    return stage.program.ask(f"OFFERS = {{{rows}}}\n" + (DATA / "place.lua").read_text()).splitlines()
+    happens = f"BETWEEN = function () {between} end\n" if between else "BETWEEN = nil\n"
+    return stage.program.ask(f"OFFERS = {{{rows}}}\n{happens}" + (DATA / "place.lua").read_text()).splitlines()
 
 
 def tracks(stage: Stage) -> list[str]:
@@ -441,6 +450,61 @@ def test_a_clip_that_is_offered_twice_is_placed_once_and_one_that_is_there_is_le
     assert len(stage.regions("Once")) == 1
 
 
+def test_a_better_take_lies_where_its_draft_lay_and_one_undo_brings_that_back(stage: Stage, tmp_path: Path) -> None:
+    draft, final, best = (wav(tmp_path / f"{name}.wav") for name in ("draft", "final", "best"))
+    told = place(
+        stage, (11, draft, ":Take", 9.5, 0), (12, final, ":Take", 9.5, 0, draft), (13, best, "", 9.5, 0, final)
+    )
+    assert [line for line in told if line.startswith("/sideman/place/")] == [
+        "/sideman/place/done\tis\t11\ttrack Take, 3|2|960",
+        "/sideman/place/done\tis\t12\ttrack Take, 3|2|960, in the place of its draft",
+        "/sideman/place/done\tis\t13\ttrack Take, 3|2|960, in the place of its draft",
+    ]
+    (row,) = stage.regions("Take")
+    assert row[0] == "best"
+    stage.tell_ardour("/undo")
+    wait(lambda: [row[0] for row in stage.regions("Take")] == ["final"], "The draft never came back")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("region:to_audioregion ():set_scale_amplitude (0.5)", "it was changed"),
+        ("region:set_muted (true)", "it was changed"),
+        ("region:set_name ('mine')", "it was changed"),
+        ("region:set_position (Temporal.timepos_t (96000))", "it was changed"),
+        ("playlist:remove_region (region)", "it is not where it was put"),
+    ],
+    ids=["quieter", "muted", "named", "moved", "removed"],
+)
+def test_a_draft_that_was_touched_stays_and_the_better_take_lies_on_top_of_it(
+    stage: Stage, tmp_path: Path, change: str, why: str
+) -> None:
+    track = f"Touched {abs(hash(change)) % 10**6}"
+    draft, final = (wav(tmp_path / f"{name}.wav") for name in ("draft", "final"))
+    find = (
+        f"local playlist = Session:route_by_name ('{track}'):to_track ():playlist () "
+        f"for region in playlist:region_list ():iter () do {change} break end"
+    )
+    told = place(stage, (14, draft, f":{track}", 8.0, 0), (15, final, f":{track}", 8.0, 0, draft), between=find)
+    (answer,) = [line for line in told if line.startswith("/sideman/place/done\tis\t15")]
+    assert answer.endswith(f"; its draft is not replaced: {why}")
+    assert sum(row[0] == "final" for row in stage.regions(track)) == 1
+    assert len(stage.regions(track)) == (1 if "remove" in change else 2)
+
+
+def test_a_draft_of_another_run_of_the_script_stays(stage: Stage, tmp_path: Path) -> None:
+    draft, final = (wav(tmp_path / f"{name}.wav") for name in ("other draft", "other final"))
+    place(stage, (16, draft, ":Other", 8.0, 0))
+    answer, _ = place(stage, (17, final, ":Other", 8.0, 0, draft))
+    assert answer.endswith(
+        "on top of what lies there; its draft is not replaced: this run of the script did not put it there"
+    )
+    failed, _ = place(stage, (18, str(tmp_path / "gone.wav"), ":Other", 8.0, 0, draft))
+    assert failed.endswith("Its draft stays where it is.")
+    assert len(stage.regions("Other")) == 2
+
+
 def test_clips_wait_while_ardour_records(stage: Stage, tmp_path: Path) -> None:
     offer = (6, wav(tmp_path / "later.wav"), "", 8.0, 0)
     armed = 'Session:route_by_name ("Once"):to_track ():rec_enable_control ()'
@@ -455,9 +519,8 @@ def test_clips_wait_while_ardour_records(stage: Stage, tmp_path: Path) -> None:
 
 
 def test_offers_of_another_run_of_the_daemon_are_forgotten(stage: Stage, tmp_path: Path) -> None:
-    code = (
-        (DATA / "place.lua").read_text().replace("for _ = 1, #OFFERS", "placer.forget_waiting ()\nfor _ = 1, #OFFERS")
-    )
+    loop = "for count = 1, #OFFERS"
+    code = (DATA / "place.lua").read_text().replace(loop, f"placer.forget_waiting ()\n{loop}")
     assert "forget_waiting" in code
     path = wav(tmp_path / "old.wav")
     assert stage.program.ask(f'OFFERS = {{{{7, "id", 0, "{path}", "", 0, 4, 2, 120, 4, 4, 0}}}}\n{code}') == ""

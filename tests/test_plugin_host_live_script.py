@@ -76,7 +76,7 @@ class Session:
         self.live = Live(song)
         self.live.surface = script.Sideman(self.live.instance, self.live.clock, self.daemon.address)
         self.live.tick()
-        assert self.daemon.heard() == [("/sideman/daw", ("Ableton Live", "1"))]
+        assert self.daemon.heard() == [("/sideman/daw", ("Ableton Live", "2"))]
         self.daemon.say("/sideman/hosting", "si", "run", 1)
 
     def ticked(self, count: int = 12) -> list[tuple[str, tuple[Any, ...]]]:
@@ -91,11 +91,22 @@ class Session:
                     told.append(message)
         return told
 
-    def offer(self, path: Path, number: int = 1, again: int = 0, target: str = "", **changed: float) -> None:
+    def offer(
+        self, path: Path, number: int = 1, again: int = 0, target: str = "", replaces: Path | None = None,
+        **changed: float,
+    ) -> None:  # fmt: skip
         values = {"start": 0.0, "beats": 16.0, "seconds": 8.0, "tempo": 120.0, **changed}
-        self.daemon.say(
-            "/sideman/place", "isissffffiii", number, "ask", 0, str(path), target, *values.values(), 4, 4, again
-        )
+        arguments = [number, "ask", 0, str(path), target, *values.values(), 4, 4, again]
+        if replaces:
+            arguments.append(str(replaces))
+        self.daemon.say("/sideman/place", "isissffffiii" + "s" * bool(replaces), *arguments)
+
+    def placed(self, path: Path, number: int = 1, **told: Any) -> str:
+        """Offer a clip; where it was placed."""
+        self.offer(path, number, **told)
+        ((address, (answered, where)),) = self.answers()
+        assert (address, answered) == ("/sideman/place/done", number)
+        return str(where)
 
     def answers(self, count: int = 40) -> list[tuple[str, tuple[Any, ...]]]:
         return [message for message in self.ticked(count) if message[0].startswith("/sideman/place/")]

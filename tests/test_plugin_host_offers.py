@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,32 @@ def test_what_waits_is_bounded_in_order_and_never_lost_unsaid(steps: list[str]) 
         assert len(waiting) <= MAX_WAITING
         assert all(offer.due - now <= LATEST_AGAIN for offer in state.waiting)
     assert FIRST_AGAIN < LATEST_AGAIN
+
+
+def better(name: str, than: Placement) -> Placement:
+    return replace(clip(name), replaces=than.path)
+
+
+def test_a_draft_that_was_never_offered_gives_way_to_its_better_take() -> None:
+    state, _, _ = offers.offered(Offers(), clip("draft"), Seconds(0.0))
+    state, _, _ = offers.offered(state, clip("other"), Seconds(0.0))
+    state, _, dropped = offers.offered(state, better("final", clip("draft")), Seconds(1.0))
+    assert [offer.placement.name for offer in state.waiting] == ["other", "final"]
+    assert dropped == ()
+
+
+def test_a_draft_that_was_offered_is_answered_before_its_better_take() -> None:
+    """It may lie in the session by now: the script has to know it, or the better take would go beside it."""
+    state, _, _ = offers.offered(with_daw(), clip("draft"), Seconds(0.0))
+    state, _ = offers.take_due(state, Seconds(0.0))
+    state, _, _ = offers.offered(state, better("final", clip("draft")), Seconds(0.1))
+    assert [offer.placement.name for offer in state.waiting] == ["draft", "final"]
+
+
+def test_a_clip_placed_by_hand_is_told_what_it_replaces() -> None:
+    assert clip().by_hand == "It is /clips/one.wav: drag it onto an audio track."
+    text = "It is /clips/final.wav: drag it onto an audio track, in the place of its draft one."
+    assert better("final", clip()).by_hand == text
 
 
 # The host around them

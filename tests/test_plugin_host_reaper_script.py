@@ -57,7 +57,7 @@ def last(daemon: PlayedDaemon, address: str) -> tuple[Any, ...]:
 def test_it_greets_subscribes_tells_the_project_and_says_goodbye(kind: str, tmp_path: Path) -> None:
     with connected(kind, tmp_path) as (reaper, daemon):
         addresses = [message.address for message in daemon.heard]
-        assert daemon.told("/sideman/daw")[0] == ("REAPER", "1")
+        assert daemon.told("/sideman/daw")[0] == ("REAPER", "2")
         assert addresses.count("/sideman/subscribe") == 1
         assert (last(daemon, "/sideman/tempo"), last(daemon, "/sideman/meter")) == ((120.0,), (4, 4))
         assert last(daemon, "/sideman/from") == (0.0,)

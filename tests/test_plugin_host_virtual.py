@@ -131,6 +131,7 @@ def test_a_better_take_goes_where_its_draft_is(placement: Placement) -> None:
     assert place(host, placement, other, better) == [
         "track Sideman, slot 1",
         "track Sideman, slot 2",
-        "track Sideman, slot 1",
+        "track Sideman, slot 1, in the place of its draft",
     ]
-    assert place(host, replace(placement, replaces=placement.path.parent / "gone.wav")) == ["track Sideman, slot 3"]
+    (where,) = place(host, replace(placement, replaces=placement.path.parent / "gone.wav"))
+    assert where == "track Sideman, slot 3; its draft is not replaced: it is not on this track"

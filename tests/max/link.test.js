@@ -38,7 +38,7 @@ test("in Live it greets every two seconds and tells everything when it is served
   const one = bench();
   one.link.live(1);
   one.link.tick();
-  assert.deepEqual(one.take(), [["/sideman/daw", "ss", ["Max for Live", "1"]]]);
+  assert.deepEqual(one.take(), [["/sideman/daw", "ss", ["Max for Live", "2"]]]);
   one.now += GREET_MS - 1;
   one.link.tick();
   assert.deepEqual(one.take(), []);
@@ -109,6 +109,17 @@ test("an offer is placed once and answered as often as it comes", () => {
   one.link.heard("/sideman/place", [8, ...OFFER.slice(1)]);
   one.link.failed(8, "The track is frozen.");
   assert.deepEqual(one.take(), [["/sideman/place/failed", "is", [8, "The track is frozen."]]]);
+});
+
+test("the object that places is told first which draft a clip replaces", () => {
+  const one = served();
+  one.link.heard("/sideman/place", [...OFFER, "/clips/the draft.wav"]);
+  assert.deepEqual(one.shown.map((atoms) => atoms.slice(1, 4)), [
+    ["instead", 7, "the draft"],
+    ["place", 7, "sideman one"],
+  ]);
+  one.link.heard("/sideman/place", [8, ...OFFER.slice(1), "/clips/the draft.wav", "more"]);
+  assert.equal(one.shown.length, 2);
 });
 
 test("a clip in which the tempo changes is said to the object that places it", () => {

@@ -20,9 +20,12 @@ function loaded(options) {
   return { set, js, said: () => js.outlets.splice(0).map((atoms) => atoms.join(" ")) };
 }
 
-function place(bench, { offer = 1, area = "slots", track = "Sideman", start = 0, steady = 1, again = 0, paths = [FILE] } = {}) {
+function place(
+  bench,
+  { offer = 1, name = "sideman-one-t0_120bpm", area = "slots", track = "Sideman", start = 0, steady = 1, again = 0, paths = [FILE] } = {},
+) {
   bench.js.outlets.length = 0;
-  bench.js.send("place", offer, "sideman-one-t0_120bpm", area, track, start, 16, 120, steady, again, ...paths);
+  bench.js.send("place", offer, name, area, track, start, 16, 120, steady, again, ...paths);
   for (let tick = 0; tick < 3; tick += 1) {
     bench.js.run();
   }
@@ -230,6 +233,70 @@ test("what cannot be placed is said with the file's path, and nothing is made", 
 test("of the ways to write a path the first that Live takes counts", () => {
   const bench = loaded();
   assert.deepEqual(place(bench, { paths: ["/Volumes/Disk" + FILE, FILE] }), ["placed 1 track Sideman, slot 1"]);
+});
+
+// A better take of the draft that `place` has placed.
+const BETTER = "/clips/sideman-one-t0_120bpm-2.wav";
+
+function better(bench, options = {}) {
+  bench.set.files.add(BETTER);
+  bench.js.send("instead", 2, "sideman-one-t0_120bpm");
+  return place(bench, { offer: 2, name: "sideman-one-t0_120bpm-2", paths: ["/Volumes/Disk" + BETTER, BETTER], ...options });
+}
+
+test("a better take goes into the slot of its draft, and a better one of it too", () => {
+  const bench = loaded();
+  place(bench);
+  assert.deepEqual(better(bench), ["placed 2 track Sideman, slot 1, in the place of its draft"]);
+  const [first, second] = bench.set.tracks[0].slots;
+  const clip = first.content.properties;
+  assert.deepEqual([clip.file_path, clip.name, clip.looping, clip.loop_end], [BETTER, "sideman-one-t0_120bpm-2", 1, 16]);
+  assert.equal(second.content, null);
+  bench.set.files.add("/clips/best.wav");
+  bench.js.send("instead", 3, "sideman-one-t0_120bpm-2");
+  const best = place(bench, { offer: 3, name: "best", paths: ["/clips/best.wav"] });
+  assert.deepEqual(best, ["placed 3 track Sideman, slot 1, in the place of its draft"]);
+  assert.deepEqual(bench.set.errors.filter((text) => !text.includes("/Volumes/Disk")), []);
+});
+
+for (const [what, touch, why] of [
+  ["named", (track, clip) => clip.change("name", "mine"), "it was changed"],
+  ["shortened", (track, clip) => clip.change("loop_end", 8), "it was changed"],
+  ["made louder", (track, clip) => clip.change("gain", 0.7), "it was changed"],
+  ["transposed", (track, clip) => clip.change("pitch_coarse", 3), "it was changed"],
+  ["switched off", (track, clip) => clip.change("muted", 1), "it was changed"],
+  ["launched", (track) => track.change("playing_slot_index", 0), "it is playing"],
+  ["about to play", (track) => track.change("fired_slot_index", 0), "it is playing"],
+  ["replaced", (track, clip) => clip.change("file_path", "/mine.wav"), "it is not where it was put"],
+]) {
+  test(`a draft that was ${what} stays, and the better take goes into an empty slot`, () => {
+    const bench = loaded();
+    place(bench);
+    const [track] = bench.set.tracks;
+    const draft = track.slots[0].content;
+    touch(track, draft);
+    assert.deepEqual(better(bench), [`placed 2 track Sideman, slot 2; its draft is not replaced: ${why}`]);
+    assert.equal(track.slots[0].content, draft);
+    assert.equal(track.slots[1].content.properties.file_path, BETTER);
+  });
+}
+
+test("a draft that another run of the device placed, or that lies in the arrangement, stays", () => {
+  const bench = loaded();
+  assert.match(better(bench)[0], /slot 1; its draft is not replaced: this run of the device did not put it there/);
+  const other = loaded();
+  place(other, { area: "arrangement" });
+  assert.match(better(other, { area: "arrangement" })[0], /^failed 2 There is a clip.* Its draft stays where it is\./);
+  assert.match(better(other, { area: "arrangement", start: 64 })[0], /not replaced: this device replaces clips in slots alone/);
+  assert.equal(other.set.tracks[0].arranged[0].properties.file_path, FILE);
+});
+
+test("where Live does not copy the clip both stay", () => {
+  const bench = loaded();
+  place(bench);
+  bench.set.copy = () => bench.set.fail("not now");
+  assert.match(better(bench)[0], /slot 2; its draft is not replaced: Live has not copied the clip/);
+  assert.equal(bench.set.tracks[0].slots[0].content.properties.file_path, FILE);
 });
 
 test("an offer that an earlier run took is not placed again", () => {

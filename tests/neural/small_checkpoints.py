@@ -8,8 +8,17 @@ import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
 
 from models.checkpoints import convert
+from models.codec import Codec, CodecConfig
+from models.jasco import Jasco, JascoConfig
+from models.magnet import Magnet, MagnetConfig
+from models.own_checkpoint import write_checkpoint
+from models.words import WordsEncoder, new_words, words_of
 
 SCRIPT = Path(__file__).parent.parent.parent / "benchmarks" / "random_checkpoint.py"
 
@@ -73,3 +82,44 @@ def converted_small_magnet(folder: Path, *, segment_s: float = 1, sound: bool = 
 
 def copy_of(folder: Path, target: Path) -> Path:
     return Path(shutil.copytree(folder, target))
+
+
+OWN_CODEC = CodecConfig(sample_rate_hz=32000, dimension=16, filters=4, bins=32, ratios=(8, 8, 10), lstm_layers=1)
+OWN_JASCO = JascoConfig(
+    dim=16, heads=2, layers=2, hidden_scale=2, flow_dim=16, chords_dim=8, drums_dim=2, melody_dim=4, melody_rows=53,
+    chord_count=194, time_dim=16, skips=True, blur_frames=3, latent_mean=0.01, latent_std=1.5, frame_rate_hz=50.0,
+    sample_rate_hz=32000, segment_s=1.0, dropped_for_text=frozenset({"chords", "self_wav"}),
+)  # fmt: skip
+OWN_MAGNET = MagnetConfig(
+    dim=16, heads=2, layers=1, hidden_scale=2, codebooks=4, bins=32, reach=5, span=3, frame_rate_hz=50,
+    sample_rate_hz=32000, segment_s=1.0, sound=False,
+)  # fmt: skip
+OWN_CAPTIONS = ("warm rhodes. key: C minor. bpm: 92", "funk with a warm bass. bpm: 120", "jazz. 3/4 time")
+
+
+def own_words(dim: int = 8) -> WordsEncoder:
+    return new_words(words_of(OWN_CAPTIONS, at_least=1), dim)
+
+
+def own_model(config: JascoConfig | MagnetConfig = OWN_JASCO, *, seed: int = 0) -> Jasco | Magnet:
+    """A model of our own with random weights, as a trainer has it in memory."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        codec = Codec(OWN_CODEC)
+        for name, buffer in codec.named_buffers():
+            if name.endswith(".embed"):
+                buffer.normal_()
+        words = own_words()
+        model = Jasco(config, codec, words) if isinstance(config, JascoConfig) else Magnet(config, codec, words)
+        for parameter in (p for name, p in model.named_parameters() if not name.startswith("codec.")):
+            if parameter.dim() > 1:
+                nn.init.normal_(parameter, std=parameter.shape[-1] ** -0.5)
+    return model.eval()
+
+
+def write_own(folder: Path, config: JascoConfig | MagnetConfig = OWN_JASCO, **told: Any) -> Path:
+    """A small checkpoint of our own, written as a trainer writes it."""
+    given = {"name": "small-own", "words": own_words(), **told}
+    tensors = given.pop("tensors", None) or own_model(config).state_dict()
+    write_checkpoint(folder, config=config, tensors=tensors, codec=OWN_CODEC, **given)
+    return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +14,13 @@ from torch import Tensor
 from bridge.bench_cases import Case
 from bridge.bench_worker import measure, memory
 from models.checkpoints import load_jasco, load_magnet
+from models.compiling import compiled
 from models.errors import Cancelled
 from models.fast_jasco import FastFlow
 from models.fast_magnet import FastTokens
-from models.flex_band import FlexBand
+from models.flex_band import FlexBand, flex_band
 from models.generator import JascoControls, MagnetPrompt
-from models.graphs import cuda_graph
+from models.graphs import Pace, cuda_graph, timed
 from models.jasco import Controls, Guidance, Jasco, noise_of
 from models.jasco_engine import JascoEngine
 from models.layers import Band
@@ -66,13 +68,16 @@ def apart(one: Tensor, other: Tensor) -> float:
     return float((one.double() - other.double()).norm() / other.double().norm())
 
 
+@pytest.mark.parametrize("pace", [None, timed], ids=["single evaluations", "whole solvers"])
 @pytest.mark.parametrize("kept", [False, True])
 @pytest.mark.parametrize("solver", ["draft", "standard", "fine"])
-def test_replayed_evaluations_are_the_plain_ones(jasco_folder: Path, solver: str, kept: bool) -> None:
+def test_replayed_evaluations_are_the_plain_ones(
+    jasco_folder: Path, solver: str, kept: bool, pace: Pace | None
+) -> None:
     model = jasco(jasco_folder, torch.float64)
     given = torch.full((2, 9, model.config.flow_dim), 0.2) if kept else None
     plain = latents(model, solver, kept=given)
-    model.fast = FastFlow(model.flow, capture=cuda_graph)
+    model.fast = FastFlow(model.flow, capture=cuda_graph, pace=pace)
     for _ in range(2):
         assert apart(latents(model, solver, kept=given), plain) < 1e-5  # what is summed up is in single precision
 
@@ -80,12 +85,45 @@ def test_replayed_evaluations_are_the_plain_ones(jasco_folder: Path, solver: str
 def test_a_capture_is_replayed_for_other_texts_solvers_and_weights(jasco_folder: Path) -> None:
     model = jasco(jasco_folder, torch.float32)
     found = {}
-    for fast in (None, FastFlow(model.flow, capture=cuda_graph)):
+    for fast in (
+        None,
+        FastFlow(model.flow, capture=cuda_graph),
+        FastFlow(model.flow, capture=cuda_graph, pace=timed),
+    ):
         model.fast = fast
         for words in ("funk bass", "jazz piano drums warm slow", "funk bass"):
             for solver in ("draft", "fine"):
                 made = latents(model, solver, words=words)
                 assert apart(made, found.setdefault((words, solver), made)) < 1e-4
+
+
+def test_compiled_work_is_captured_and_gives_the_plain_latents_and_tokens(
+    jasco_folder: Path, magnet_folder: Path
+) -> None:
+    """Used whatever was measured: that it is right is asked here, and not whether it pays."""
+    turns = itertools.cycle([1.0, 0.01])
+    flow = jasco(jasco_folder, torch.float32)
+    plain = latents(flow, "draft")
+    flow.fast = FastFlow(flow.flow, capture=cuda_graph, pace=lambda work: next(turns), compiler=compiled)
+    assert apart(latents(flow, "draft"), plain) < 1e-3
+    turns = itertools.cycle([1.0, 0.01])
+    tokens = magnet(magnet_folder, torch.float32)
+    found = []
+    for fast in (
+        None,
+        FastTokens(
+            tokens.tokens, capture=cuda_graph, pace=lambda work: next(turns), compiler=compiled, compiled_band=flex_band
+        ),
+    ):
+        tokens.fast = fast
+        told: list[Tensor] = []
+
+        def watch(one: Told, told: list[Tensor] = told) -> None:
+            told.append(one.logits.clone())
+
+        tokens.generate(["funk"], 48, DECODINGS["draft"], choose_by_seed([3]), watch=watch)
+        found.append(told[0])
+    assert apart(found[1], found[0]) < 1e-2
 
 
 @pytest.mark.parametrize("dtype", HALF)
@@ -160,7 +198,7 @@ def test_the_loops_wait_for_nothing(jasco_folder: Path, magnet_folder: Path) -> 
     assert begun
 
 
-@pytest.mark.parametrize("graphs", ["auto", "off"])
+@pytest.mark.parametrize("graphs", ["auto", "step", "off"])
 def test_engines_warm_up_say_what_they_used_and_can_be_stopped(
     jasco_folder: Path, magnet_folder: Path, graphs: str
 ) -> None:
@@ -178,7 +216,7 @@ def test_engines_warm_up_say_what_they_used_and_can_be_stopped(
         engine.warm(lambda share, what, told=told: told.append(share))  # type: ignore[misc]
         assert told == sorted(told) and told[-1] == 1.0
         (made,) = engine.generate([controls], report=lambda share: None, cancelled=lambda: False)
-        assert "float16" in made.computed_on and ("graphs" in made.computed_on) is (graphs == "auto")
+        assert "float16" in made.computed_on and ("graphs" in made.computed_on) is (graphs != "off")
         with pytest.raises(Cancelled):
             list(engine.generate([controls], report=lambda share: None, cancelled=lambda: True))
 

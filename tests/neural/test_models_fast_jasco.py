@@ -9,12 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.fast_jasco import MOST_EVALUATIONS, FastFlow, evaluations, solved, stack_of
+from models.captured_solver import LONGEST_LOOP_S, LOOPS_KEPT, MOST_EVALUATIONS, CapturedSolver
+from models.fast_jasco import FastFlow, solved
 from models.fast_layers import BUCKETS, Plain, bucket_of
+from models.flow_stack import stack_of
 from models.graphs import Replays, Work, eager
 from models.jasco import Conditions, FlowModel, Guidance, JascoConfig, Term, combined, holding
 from models.presets import SOLVERS, Solver
-from models.solvers import integrate
+from models.solvers import evaluations, integrate
 
 EXACT = 1e-10
 TAKES, FRAMES = 2, 20
@@ -150,6 +152,134 @@ def test_one_capture_serves_every_text_solver_and_weight_of_its_shape(flow: Flow
     assert len(captured) == 1
     fast(path, conditions(terms, length=9), terms, solver)
     assert len(captured) == 2
+
+
+def quick(work: Work) -> float:
+    """A GPU on which an evaluation takes a millisecond."""
+    work()
+    return 0.001
+
+
+@pytest.mark.parametrize("guidance", GUIDANCES.values(), ids=GUIDANCES)
+@pytest.mark.parametrize("solver", [*LENGTHS, Solver(method="euler", evaluations=5)], ids=str)
+def test_a_whole_loop_in_one_capture_equals_the_plain_solver(
+    flow: FlowModel, solver: Solver, guidance: Guidance
+) -> None:
+    terms = guidance.terms
+    path = FastFlow(flow, capture=eager, pace=quick)
+    for length in (5, 3):
+        given = conditions(terms, length=length)
+        assert apart(fast(path, given, terms, solver), plain(flow, given, terms, solver, None)) < EXACT
+
+
+@pytest.mark.parametrize("told", [0, 1, 2])
+def test_a_whole_loop_keeps_frames_and_hears_texts_as_the_plain_solver_does(flow: FlowModel, told: int) -> None:
+    terms, solver = Guidance().terms, SOLVERS["draft"]
+    kept = torch.full((TAKES, 7, CONFIG.flow_dim), 0.3, dtype=torch.float64)
+    path, given = FastFlow(flow, capture=eager, pace=quick), conditions(terms, told=told)
+    for held in (kept, None, kept[:, :3]):
+        assert apart(fast(path, given, terms, solver, held), plain(flow, given, terms, solver, held)) < EXACT
+
+
+class Recorder:
+    """A capture that counts: how many evaluations are in each piece of work, and how often each is replayed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.evaluations: list[int] = []
+        self.replays: list[int] = []
+        self._made = 0
+        evaluate = CapturedSolver._evaluate
+
+        def counted(solver: CapturedSolver, shifts: Tensor, factors: Tensor) -> None:
+            self._made += 1
+            evaluate(solver, shifts, factors)
+
+        monkeypatch.setattr(CapturedSolver, "_evaluate", counted)
+
+    def capture(self, work: Work) -> Work:
+        self._made = 0
+        eager(work)
+        index = len(self.evaluations)
+        self.evaluations.append(self._made)
+        self.replays.append(0)
+
+        def replay() -> None:
+            self.replays[index] += 1
+            work()
+
+        return replay
+
+
+def test_a_short_solver_is_one_replay_and_its_watch_is_told_once(
+    flow: FlowModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terms, recorder = Guidance().terms, Recorder(monkeypatch)
+    shares: list[float] = []
+    path = FastFlow(flow, capture=recorder.capture, pace=quick)
+    for _ in range(2):
+        path(conditions(terms), terms, noise(), solver=SOLVERS["draft"], kept=None, watch=shares.append)
+    assert shares == [0.0, 0.0]
+    assert recorder.evaluations == [1, 8], "the evaluation that was measured, and the loop"
+    assert recorder.replays == [1, 2]
+
+
+def test_a_long_solver_is_replayed_one_evaluation_at_a_time(flow: FlowModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a request on a slow GPU can be cancelled, and says how far it is."""
+    terms, recorder = Guidance().terms, Recorder(monkeypatch)
+    shares: list[float] = []
+    path = FastFlow(flow, capture=recorder.capture, pace=lambda work: LONGEST_LOOP_S / 10)
+    given = conditions(terms)
+    ours = path(given, terms, noise(), solver=SOLVERS["standard"], kept=None, watch=shares.append)
+    assert apart(ours, plain(flow, given, terms, SOLVERS["standard"], None)) < EXACT
+    assert (recorder.evaluations, recorder.replays) == ([1], [12])
+    assert shares == [index / 12 for index in range(12)]
+    # Eight of them are short enough, and then twelve are not again.
+    for name, captures in (("draft", [1, 8]), ("standard", [1, 8, 1])):
+        assert apart(fast(path, given, terms, SOLVERS[name]), plain(flow, given, terms, SOLVERS[name], None)) < EXACT
+        assert recorder.evaluations == captures
+
+
+def test_a_loop_is_cancelled_before_it_begins(flow: FlowModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Enough(Exception):
+        pass
+
+    def stop(share: float) -> None:
+        raise Enough
+
+    terms, recorder = Guidance().terms, Recorder(monkeypatch)
+    path = FastFlow(flow, capture=recorder.capture, pace=quick)
+    given = conditions(terms)
+    with pytest.raises(Enough):
+        path(given, terms, noise(), solver=SOLVERS["draft"], kept=None, watch=stop)
+    assert recorder.replays == [1, 0], "the measured evaluation alone"
+    assert apart(fast(path, given, terms, SOLVERS["draft"]), plain(flow, given, terms, SOLVERS["draft"], None)) < EXACT
+
+
+def test_loops_are_kept_for_few_numbers_of_evaluations(flow: FlowModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    terms, recorder = Guidance().terms, Recorder(monkeypatch)
+    path, given = FastFlow(flow, capture=recorder.capture, pace=quick), conditions(terms)
+    counts = list(range(2, 3 + LOOPS_KEPT))
+    for count in (*counts, counts[-1], counts[0]):
+        fast(path, given, terms, Solver(method="euler", evaluations=count))
+    assert recorder.evaluations == [1, *counts, counts[0]], "the one used longest ago went"
+
+
+def test_a_bucket_s_padding_is_not_heard_whatever_is_in_it(flow: FlowModel) -> None:
+    """Keys and values of a longer text lie there from the run before."""
+    terms, solver = Guidance().terms, SOLVERS["draft"]
+    for pace in (None, quick):
+        path = FastFlow(flow, capture=eager, pace=pace)
+        for length in (8, 2, 7, 1):
+            given = conditions(terms, length=length)
+            assert apart(fast(path, given, terms, solver), plain(flow, given, terms, solver, None)) < EXACT
+    prepared = path._prepared(conditions(terms, length=3), terms, noise(), 8)
+    for one in prepared.heard:
+        assert one.mask is not None and one.mask.flatten().tolist() == [True] * 3 + [False] * 5
+        one.keys[..., 3:, :], one.values[..., 3:, :] = 1e3, 1e3
+    steps, stack = evaluations(solver), stack_of(flow, Plain)
+    times = torch.tensor([one.time for one in steps], dtype=torch.float64)
+    ours = solved(stack, prepared, noise(), steps=steps, shifts=stack.shifts(times), watch=lambda share: None)
+    assert apart(ours, plain(flow, conditions(terms, length=3), terms, solver, None)) < EXACT
 
 
 def test_more_evaluations_than_a_capture_has_room_for_are_made_without_one(flow: FlowModel) -> None:

@@ -251,4 +251,5 @@ def test_a_draft_comes_first_where_the_session_says_so(daemon: SpawnedDaemon) ->
     assert better["replaces"] == clips[0].name
     assert draft["seed"] == better["seed"] == 7
     placed = [message.arguments for message in heard if message.address == "/sideman/placed"]
-    assert len(placed) == 2 and placed[0] == placed[1], "the same slot"
+    (first, second) = placed
+    assert second == (*first[:2], f"{first[2]}, in the place of its draft")

@@ -16,6 +16,8 @@ MODES: Final = (0, 1, 2, 3, 4, 6)
 HIDDEN_BEATS: Final = 1 / 32
 """The last warp marker lies this far behind the one before it, and is not shown."""
 BPM_RANGE: Final = (5.0, 999.0)
+UNITY: Final = 0.4
+"""The gain at which a clip is as loud as its file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,7 @@ class Clip(LiveObject):
 
     LISTENABLE = (
         "name", "notes", "loop_start", "loop_end", "looping", "muted", "start_marker", "end_marker", "start_time",
-        "end_time", "warping", "warp_mode", "warp_markers",
+        "end_time", "warping", "warp_mode", "warp_markers", "gain", "pitch_coarse",
     )  # fmt: skip
 
     def __init__(
@@ -63,6 +65,7 @@ class Clip(LiveObject):
         self._muted = False
         self._warping = False
         self._looping = file is None
+        self._gain, self._pitch = UNITY, 0
         self._mode = 0
         self._at = at
         self._file = file
@@ -108,12 +111,17 @@ class Clip(LiveObject):
         """An unwarped clip takes its seconds at the guessed tempo."""
         return length if self.is_midi_clip or self._warping else length * self._guessed_bpm / 60
 
-    def copy_at(self, at: float) -> Clip:
-        """This clip in the arrangement, once through its loop, or from marker to marker."""
+    def copy(self, at: float | None = None) -> Clip:
+        """This clip once more, in a slot, or at a beat of the arrangement."""
         copy = Clip(self.core, file=self._file, at=at, guessed_bpm=self._guessed_bpm)
         for name in ("_name", "_notes", "_muted", "_warping", "_looping", "_mode", "_end", "_start", "_start_marker",
-                     "_end_marker", "_markers"):  # fmt: skip
+                     "_end_marker", "_markers", "_gain", "_pitch"):  # fmt: skip
             setattr(copy, name, getattr(self, name))
+        return copy
+
+    def copy_at(self, at: float) -> Clip:
+        """This clip in the arrangement, once through its loop, or from marker to marker."""
+        copy = self.copy(at)
         copy._region = copy._beats(copy.loop_end - copy.loop_start)
         return copy
 
@@ -144,6 +152,28 @@ class Clip(LiveObject):
     @muted.setter
     def muted(self, muted: bool) -> None:
         self.put("_muted", bool(muted), "muted")
+
+    @property
+    def gain(self) -> float:
+        """How loud it is, from 0 to 1."""
+        self._only_audio()
+        return self._gain
+
+    @gain.setter
+    def gain(self, gain: float) -> None:
+        self._only_audio()
+        self.put("_gain", float(gain), "gain")
+
+    @property
+    def pitch_coarse(self) -> int:
+        """Semitones that it is transposed by."""
+        self._only_audio()
+        return self._pitch
+
+    @pitch_coarse.setter
+    def pitch_coarse(self, semitones: int) -> None:
+        self._only_audio()
+        self.put("_pitch", int(semitones), "pitch_coarse")
 
     @property
     def looping(self) -> bool:

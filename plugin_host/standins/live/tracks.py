@@ -59,6 +59,19 @@ class ClipSlot(LiveObject):
         self.hold(clip)
         return clip
 
+    def duplicate_clip_to(self, target: ClipSlot) -> None:
+        """Copy the clip into another slot, over what is there. Raises ``RuntimeError`` where it cannot be."""
+        if not isinstance(target, ClipSlot):
+            raise TypeError("Python argument types did not match C++ signature")
+        if self._clip is None:
+            raise RuntimeError("Slot is empty")
+        if target._track.kind != self._track.kind:
+            raise RuntimeError("Source and target are slots of tracks of different types")
+        self.core.may_change()
+        if target._clip is not None:
+            target._clip.put("gone", True)
+        target.put("_clip", self._clip.copy(), "has_clip")
+
     def delete_clip(self) -> None:
         """Empty it. Raises ``RuntimeError`` where it is."""
         if self._clip is None:

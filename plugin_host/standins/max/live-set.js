@@ -75,7 +75,10 @@ class LiveSet {
     const track = new LiveObject(
       this,
       "Track",
-      { name, has_audio_input: audio, has_midi_input: 1 - audio, is_frozen: 0, is_foldable: 0 },
+      {
+        name, has_audio_input: audio, has_midi_input: 1 - audio, is_frozen: 0, is_foldable: 0, playing_slot_index: -1,
+        fired_slot_index: -1,
+      },
       this.version >= 12 ? { create_audio_clip: (path, start) => this.addArranged(track, path, start) } : {},
     );
     track.slots = [];
@@ -92,7 +95,11 @@ class LiveSet {
         this,
         "ClipSlot",
         { has_clip: 0 },
-        this.version >= 12 ? { create_audio_clip: (path) => this.fill(track, slot, path) } : {},
+        {
+          delete_clip: () => this.empty(slot),
+          duplicate_clip_to: (target) => this.copy(slot, target),
+          ...(this.version >= 12 ? { create_audio_clip: (path) => this.fill(track, slot, path) } : {}),
+        },
       );
       slot.content = null;
       slot.children.clip = () => [slot.content];
@@ -109,6 +116,26 @@ class LiveSet {
       slot.content = clip;
       slot.properties.has_clip = 1;
     }
+  }
+
+  empty(slot) {
+    if (!slot.content) {
+      this.fail("delete_clip: the slot is empty");
+      return;
+    }
+    slot.content = null;
+    slot.properties.has_clip = 0;
+  }
+
+  // A copy of the slot's clip in another slot, over what that holds; slots are named as "id N".
+  copy(slot, target) {
+    const other = /^id \d+$/.test(target) ? this.objects.get(Number(target.slice(3))) : null;
+    if (!slot.content || !other || other.kind !== "ClipSlot") {
+      this.fail("duplicate_clip_to: an empty slot, or no slot to copy to");
+      return;
+    }
+    other.content = new LiveObject(this, "Clip", { ...slot.content.properties }, slot.content.functions);
+    other.properties.has_clip = 1;
   }
 
   addArranged(track, path, start) {
@@ -152,7 +179,10 @@ class LiveSet {
     return new LiveObject(
       this,
       "Clip",
-      { name: "", is_arrangement_clip: 0, looping: 0, loop_start: 0, loop_end: 1, start_marker: 0, start_time: 0, end_time: 0, ...properties },
+      {
+        name: "", is_arrangement_clip: 0, looping: 0, loop_start: 0, loop_end: 1, start_marker: 0, start_time: 0, end_time: 0,
+        muted: 0, gain: 0.4, pitch_coarse: 0, ...properties,
+      },
       functions,
     );
   }

@@ -1,4 +1,4 @@
-"""Where a clip goes: the next empty slot of a track, its arrangement, or a take lane. Nothing is ever overwritten.
+"""Where a clip goes: the next empty slot of a track, its arrangement, or a take lane. Nothing is overwritten here.
 
 In the arrangement Live gives a new clip the length that it guesses, cuts what lies behind it, and lets nobody change
 the length of a clip that loops. So a clip for the arrangement is made in a slot, fitted there, and moved when it is as
@@ -39,6 +39,18 @@ class Put:
         """The clip is fitted; says where it is now."""
         return self.where
 
+    def lying(self) -> Optional[Clip]:
+        """What lies now where the clip was put, where that can be said."""
+        return None
+
+    def playing(self) -> bool:
+        """Whether it is heard, or about to be, by its own launch button."""
+        return False
+
+    def take(self, better: Put) -> str:
+        """Put another fitted clip over this one; says where. Raises what Live raises; then this one is as it was."""
+        raise NotPlaced("it lies where no clip is put over another")
+
 
 class InSlot(Put):
     """A clip in a slot."""
@@ -46,6 +58,32 @@ class InSlot(Put):
     def __init__(self, clip: Clip, song: Song, track: Track, index: int, *, new_scene: bool) -> None:
         super().__init__(clip, "track %s, slot %d" % (track.name, index + 1))
         self.song, self.track, self.index, self.new_scene = song, track, index, new_scene
+
+    def lying(self) -> Optional[Clip]:
+        """The clip in the slot."""
+        slots = self.track.clip_slots
+        return slots[self.index].clip if self.index < len(slots) else None
+
+    def playing(self) -> bool:
+        """Whether the slot plays or blinks."""
+        return self.index in (self.track.playing_slot_index, self.track.fired_slot_index)
+
+    def take(self, better: Put) -> str:
+        """Copy a clip of another slot into this one."""
+        if not isinstance(better, InSlot):
+            return super().take(better)
+        slot = self.track.clip_slots[self.index]
+        better.track.clip_slots[better.index].duplicate_clip_to(slot)
+        better.empty()
+        self.clip = slot.clip or better.clip
+        return self.where
+
+    def empty(self) -> None:
+        """Take the clip out again, and the scene that was made for it."""
+        self.track.clip_slots[self.index].delete_clip()
+        if self.new_scene:
+            with contextlib.suppress(RuntimeError):  # an empty scene more is no harm
+                self.song.delete_scene(self.index)
 
 
 class ForArrangement(Put):
@@ -57,19 +95,35 @@ class ForArrangement(Put):
 
     def finish(self) -> str:
         """Move it; where that cannot be it stays in its slot, and the words say why."""
+        try:
+            return self._move(None)
+        except NotPlaced as error:
+            return self.where + ", not in the arrangement: %s" % error
+
+    def lying(self) -> Optional[Clip]:
+        """The clip that begins at its beat."""
+        clips = self._made.track.arrangement_clips
+        return next((clip for clip in clips if abs(clip.start_time - self._start) < SAME_BEATS), None)
+
+    def take(self, better: Put) -> str:
+        """Move another one here: Live cuts what a clip is moved over, and that is all of this one."""
+        same = isinstance(better, ForArrangement) and better._made.track == self._made.track
+        if not same or not isinstance(better, ForArrangement) or abs(better._start - self._start) > SAME_BEATS:
+            return super().take(better)
+        return better._move(self.lying())
+
+    def _move(self, over: Optional[Clip]) -> str:
+        """Move it to its beat, where ``over`` alone may lie. Raises ``NotPlaced``; then it is in its slot."""
         made, clip, start = self._made, self.clip, self._start
         if not clip.looping or abs(clip.loop_end - clip.loop_start - self._beats) > SAME_BEATS:
-            return self.where + ", not in the arrangement: Live has not made it as long as its bars"
-        if not _free(made.track.arrangement_clips, start, self._beats):
-            return self.where + ", not in the arrangement: there is a clip at beat %g now" % start
+            raise NotPlaced("Live has not made it as long as its bars")
+        if not _free([other for other in made.track.arrangement_clips if other != over], start, self._beats):
+            raise NotPlaced("there is a clip at beat %g now" % start)
         try:
             made.track.duplicate_clip_to_arrangement(clip, float(start))
         except Exception as error:
-            return self.where + ", not in the arrangement: %s" % (str(error).strip() or type(error).__name__)
-        made.track.clip_slots[made.index].delete_clip()
-        if made.new_scene:
-            with contextlib.suppress(RuntimeError):  # an empty scene more is no harm
-                made.song.delete_scene(made.index)
+            raise NotPlaced(str(error).strip() or type(error).__name__)
+        made.empty()
         return "track %s, beat %g of the arrangement" % (made.track.name, start)
 
 
@@ -81,10 +135,13 @@ class Place:
         self.area = area if area in AREAS else AREAS[0]
         self.track = track.strip() or TRACK
 
-    def put(self, song: Song, path: str, start: float, beats: float, *, steady: bool) -> Put:
+    def put(
+        self, song: Song, path: str, start: float, beats: float, *, steady: bool, over: Optional[Clip] = None
+    ) -> Put:
         """Make the clip; ``finish`` is to be called when it is fitted. Raises ``NotPlaced``, and what Live raises.
 
-        ``steady`` is whether one tempo fills it: only then is it warped, and as long as its bars everywhere.
+        ``steady`` is whether one tempo fills it: only then is it warped, and as long as its bars everywhere. ``over``
+        is a draft in the arrangement that it may take the place of.
         """
         if not os.path.isfile(path):
             raise NotPlaced("The file of %s is gone." % os.path.splitext(os.path.basename(path))[0])
@@ -94,7 +151,7 @@ class Place:
         if not 0 <= start <= LAST_BEAT - beats:
             raise NotPlaced("Live's arrangement has no beat %g." % start)
         if self.area == "arrangement":
-            if not _free(track.arrangement_clips, start, beats):
+            if not _free([clip for clip in track.arrangement_clips if clip != over], start, beats):
                 raise NotPlaced(
                     "There is a clip on %s at beat %g of the arrangement already: move it, or ask for lanes."
                     % (track.name, start)
@@ -196,14 +253,14 @@ def holding(song: Song, path: str) -> Generator[None, None, Optional[str]]:
         if not track.has_audio_input:
             continue
         for index, slot in enumerate(track.clip_slots):
-            if slot.has_clip and _is_of(slot.clip, path):
+            if slot.has_clip and is_of(slot.clip, path):
                 return "track %s, slot %d" % (track.name, index + 1)
             seen += 1
             if seen % SLOTS_A_STEP == 0:
                 yield
         lanes = [lane.arrangement_clips for lane in getattr(track, "take_lanes", ())]
         for clip in [clip for clips in [track.arrangement_clips] + lanes for clip in clips]:
-            if _is_of(clip, path):
+            if is_of(clip, path):
                 return "track %s, the arrangement" % track.name
             seen += 1
             if seen % SLOTS_A_STEP == 0:
@@ -211,7 +268,7 @@ def holding(song: Song, path: str) -> Generator[None, None, Optional[str]]:
     return None
 
 
-def _is_of(clip: Optional[Clip], path: str) -> bool:
+def is_of(clip: Optional[Clip], path: str) -> bool:
     """Whether it is a clip of this file; one that Live does not tell the file of is another's."""
     try:
         return clip is not None and clip.is_audio_clip and os.path.normcase(clip.file_path) == os.path.normcase(path)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from . import places
 from .clip_fit import fit
+from .drafts import Made
 
 if TYPE_CHECKING:
     from typing import Callable, Deque, Generator, Optional, Tuple
@@ -29,17 +30,19 @@ MOST_KNOWN = 1024
 class Offer:
     """What the daemon says of a clip in ``/sideman/place``."""
 
-    TAGS = "isissffffiii"
+    TAGS = "isissffffiiis"
+    """The last one, the draft that the clip replaces, is left out where there is none."""
 
     def __init__(self, run: str, *arguments: object) -> None:
         """Raises ``ValueError`` for arguments that are not those of an offer."""
         kinds = {"i": (int,), "f": (int, float), "s": (str,)}
-        good = len(arguments) == len(self.TAGS) and all(
+        good = len(arguments) in (len(self.TAGS) - 1, len(self.TAGS)) and all(
             isinstance(argument, kinds[tag]) for tag, argument in zip(self.TAGS, arguments)
         )
         if not good:
             raise ValueError("/sideman/place came with other arguments than this script knows: install it anew")
-        number, self.id, take, self.path, self.target, start, beats, seconds, tempo, top, bottom, again = arguments
+        number, self.id, take, self.path, self.target, start, beats, seconds, tempo, top, bottom, again = arguments[:12]
+        self.replaces = str(arguments[12]) if len(arguments) > 12 else ""
         self.run = run
         self.key: Key = (run, int(str(number)))
         self.take = int(str(take))
@@ -72,6 +75,7 @@ class Placer:
         self._waiting: Deque[Offer] = deque()
         self._known: OrderedDict[Key, Optional[Answer]] = OrderedDict()
         self._steps: Optional[Generator[None, None, None]] = None
+        self._made = Made()
         self._run = ""
 
     def serve(self, run: str) -> None:
@@ -132,9 +136,12 @@ class Placer:
         self._song.begin_undo_step()
         try:
             place = places.Place(offer.target)
-            put = place.put(self._song, offer.file, offer.start, offer.beats, steady=offer.steady)
+            over = self._made.draft_at(offer.replaces) if offer.replaces else None
+            put = place.put(self._song, offer.file, offer.start, offer.beats, steady=offer.steady, over=over)
             remark = yield from self._fit(offer, put.clip)
-            return put.finish() + remark
+            if offer.replaces:
+                return self._made.replace(offer.file, offer.replaces, put, offer.beats, offer.seconds) + remark
+            return self._made.finish(offer.file, put) + remark
         finally:
             self._song.end_undo_step()
 
@@ -151,6 +158,7 @@ class Placer:
         self._say("%s is in %s" % (offer.name, where))
 
     def _failed(self, offer: Offer, why: str) -> None:
+        why += " Its draft stays where it is." if offer.replaces else ""
         self._answer(offer, ("/sideman/place/failed", "is", (offer.key[1], why)))
         self._say("%s Its file: %s" % (why, offer.file))
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .lom import Instance
     from .osc import Value
 
-VERSION = "1"
+VERSION = "2"
 """Of what this script and the daemon say to each other."""
 DATAGRAMS_A_TICK = 8
 GREET_S = 2.0

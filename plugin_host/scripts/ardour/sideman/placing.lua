@@ -1,9 +1,10 @@
--- Clips into the session: one at a time, each in one undo step, on the track that is asked for. Nothing is overwritten:
--- where something lies already, the new clip lies on top of it.
+-- Clips into the session: one at a time, each in one undo step, on the track that is asked for. Nothing is overwritten
+-- but the draft of a better take: where something lies already, the new clip lies on top of it.
 
 local part = ...
 local mail = part ("mail")
 local time_map = part ("time_map")
+local drafts = part ("drafts")
 
 local TRACK = "Sideman"
 local AREAS = {slots = true, arrangement = true, lanes = true}
@@ -17,7 +18,7 @@ local placing = {}
 local function offer_of (run, arguments)
   local offer = {
     number = arguments[1], key = run .. " " .. tostring (arguments[1]), path = arguments[4], target = arguments[5],
-    start = arguments[6], again = arguments[12] == 1,
+    start = arguments[6], again = arguments[12] == 1, replaces = arguments[13],
   }
   offer.name = tostring (offer.path):match ("([^/\\]*)$"):gsub ("%.[Ww][Aa][Vv]$", "")
   return offer
@@ -103,13 +104,14 @@ local function import (offer)
   fail ("Ardour does not read the file of %s.", offer.name)
 end
 
--- A copy of the region on the track, on top of what lies there, in one undo step.
-local function put (offer, track, source, ticks)
+-- A copy of the region on the track, on top of what lies there and in the place of a draft, in one undo step.
+local function put (offer, track, source, ticks, draft)
   local playlist = track:playlist ()
   Session:begin_reversible_command ("Sideman: " .. offer.name)
   playlist:to_stateful ():clear_changes ()
   local region = ARDOUR.RegionFactory.clone_region (source, true, false)
   region:set_name (offer.name)
+  if draft then playlist:remove_region (draft) end
   playlist:add_region (region, time_map.position (ticks), 1, false)
   Session:add_stateful_diff_command (playlist:to_statefuldestructible ())
   Session:commit_reversible_command (nil)
@@ -125,25 +127,34 @@ local function readable (path)
 end
 
 -- Place an offer; returns where it is in words. Raises what fail raises, and what Ardour does.
-local function place (offer)
+local function place (offer, made)
   local there = offer.again and holding (offer.name)
   if there then return there .. ", where it was already" end
   if not readable (offer.path) then fail ("The file of %s is gone, or is no WAV file.", offer.name) end
   if not (offer.start >= 0 and offer.start <= LAST_BEAT) then fail ("Ardour has no beat %g.", offer.start) end
   local name = placing.track_of (offer.target)
-  local track = find_track (name)
   local ticks = math.floor (offer.start * time_map.TICKS + 0.5)
+  local there_is = offer.replaces and made.find (offer.replaces, ticks)
+  local track = not there_is and find_track (name) or nil
   local source = import (offer)
-  track = track or new_track (name)
-  local region = put (offer, track, source, ticks)
+  -- Ardour's own loop ran while it imported: the user may have changed the draft.
+  local instead, draft, remark = nil, nil, ""
+  if offer.replaces then
+    instead, draft = made.find (offer.replaces, ticks)
+    remark = instead and drafts.IN_PLACE or drafts.stays (draft)
+  end
+  track = instead or track or find_track (name) or new_track (name)
+  local region = put (offer, track, source, ticks, instead and draft or nil)
+  made.note (offer.path, region)
   local above = region:layer () > 0 and ", on top of what lies there" or ""
-  return string.format ("track %s, %s%s", track:name (), bar (ticks), above)
+  return string.format ("track %s, %s%s%s", track:name (), bar (ticks), above, remark)
 end
 
 -- send (lines) and say (text) as in state.
 function placing.new (send, say)
   local self = {}
   local waiting, known, order = {}, {}, {}
+  local made = drafts.new ()
   local busy = false
 
   local function answer (offer, line)
@@ -175,13 +186,14 @@ function placing.new (send, say)
     if busy or #waiting == 0 or Session:actively_recording () then return end
     busy = true
     local offer = table.remove (waiting, 1)
-    local good, where = pcall (place, offer)
+    local good, where = pcall (place, offer, made)
     busy = false
     if good then
       answer (offer, mail.line ("/sideman/place/done", "is", offer.number, where))
       say (string.format ("%s is in %s", offer.name, where))
     else
       local why = type (where) == "table" and where.why or "Ardour does not take it: " .. tostring (where)
+      if offer.replaces then why = why .. " Its draft stays where it is." end
       answer (offer, mail.line ("/sideman/place/failed", "is", offer.number, why))
       say (why .. " Its file: " .. offer.path)
     end

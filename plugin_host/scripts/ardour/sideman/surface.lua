@@ -3,7 +3,7 @@
 local part, folder = ...
 local mail = part ("mail")
 
-local VERSION = "1"
+local VERSION = "2"
 local GREET_S = 2
 local SILENCE_S = 7
 local LOOK_S = 1
@@ -49,7 +49,7 @@ return function ()
   end
 
   heard["/sideman/place"] = function (arguments)
-    if run and arguments.n == 12 then placer.take (run, arguments) end
+    if run and (arguments.n == 12 or arguments.n == 13) then placer.take (run, arguments) end
   end
 
   heard["/sideman/error"] = function (arguments)

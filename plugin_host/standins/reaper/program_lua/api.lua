@@ -205,7 +205,11 @@ function api.UpdateItemInProject(_) end
 local states = {}
 
 function api.GetItemStateChunk(item, _, _)
-  states[#states + 1] = { takes = { table.unpack(item.takes) }, active = item.active, ext = item.ext.sideman }
+  local state = { takes = { table.unpack(item.takes) }, active = item.active, ext = item.ext.sideman, inside = {} }
+  for index, take in ipairs(item.takes) do
+    state.inside[index] = { take.source, take.name, take.ext.sideman }
+  end
+  states[#states + 1] = state
   return true, ("<ITEM\nSTATE %d\n>\n"):format(#states)
 end
 
@@ -218,6 +222,12 @@ function api.SetItemStateChunk(item, chunk, _)
   project:put(item, "takes", { table.unpack(state.takes) })
   project:put(item, "active", state.active)
   project:put(item.ext, "sideman", state.ext)
+  for index, take in ipairs(state.takes) do
+    local source, name, tag = table.unpack(state.inside[index])
+    project:put(take, "source", source)
+    project:put(take, "name", name)
+    project:put(take.ext, "sideman", tag)
+  end
   return true
 end
 
@@ -282,6 +292,18 @@ function api.SetMediaItemTakeInfo_Value(take, name, value)
   return true
 end
 
+function api.TakeFX_GetCount(take)
+  return take.fx
+end
+
+function api.GetTakeNumStretchMarkers(take)
+  return take.stretch_markers
+end
+
+function api.CountTakeEnvelopes(take)
+  return take.envelopes
+end
+
 function api.TakeIsMIDI(take)
   return take.source ~= nil and take.source.type == "MIDI"
 end
@@ -321,6 +343,9 @@ end
 function api.SetMediaItemTake_Source(take, source)
   if program.takes_no_source then
     return false
+  end
+  if take.source then
+    take.source.used = false -- it is whose who set it, until they destroy it
   end
   source.used = true
   take.item.track.project:put(take, "source", source)

@@ -10,6 +10,7 @@ AddMediaItemToTrack MediaTrack
 AddRemoveReaScript boolean integer string boolean
 AddTakeToMediaItem MediaItem
 CountSelectedMediaItems ReaProject
+CountTakeEnvelopes MediaItem_Take
 CountTakes MediaItem
 CountTempoTimeSigMarkers ReaProject
 CountTrackMediaItems MediaTrack
@@ -43,6 +44,7 @@ GetSetMediaTrackInfo_String MediaTrack string string boolean
 GetSetRepeatEx ReaProject integer
 GetSet_LoopTimeRange2 ReaProject boolean boolean number number boolean
 GetTake MediaItem integer
+GetTakeNumStretchMarkers MediaItem_Take
 GetTempoTimeSigMarker ReaProject integer
 GetToggleCommandStateEx integer integer
 GetTrack ReaProject integer
@@ -72,6 +74,7 @@ SetMediaItemTakeInfo_Value MediaItem_Take string number
 SetMediaItemTake_Source MediaItem_Take PCM_source
 SetToggleCommandState integer integer integer
 ShowConsoleMsg string
+TakeFX_GetCount MediaItem_Take
 TakeIsMIDI MediaItem_Take
 TimeMap_QNToTime_abs ReaProject number
 TimeMap_timeToQN_abs ReaProject number

@@ -97,14 +97,15 @@ function Project.make_item(track)
     track = track, takes = {}, active = 1, ext = {},
     values = {
       D_POSITION = 0, D_LENGTH = 0, B_MUTE = 0, B_LOOPSRC = 1, C_LOCK = 0, C_BEATATTACHMODE = -1, D_FADEINLEN = 0.01,
-      D_FADEOUTLEN = 0.01, B_UISEL = 0,
+      D_FADEOUTLEN = 0.01, B_UISEL = 0, D_VOL = 1,
     },
   })
 end
 
 function Project.make_take(item)
   return objects.make("MediaItem_Take", {
-    item = item, name = "", ext = {}, values = { D_STARTOFFS = 0, D_PLAYRATE = 1, B_PPITCH = 1 },
+    item = item, name = "", ext = {}, fx = 0, stretch_markers = 0, envelopes = 0,
+    values = { D_STARTOFFS = 0, D_PLAYRATE = 1, B_PPITCH = 1, D_VOL = 1, D_PAN = 0, D_PITCH = 0 },
   })
 end
 

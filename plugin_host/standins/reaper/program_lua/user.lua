@@ -215,6 +215,16 @@ function user.set_item(given)
   edited().tracks[given.track].items[given.item].values[given.name] = given.value
 end
 
+-- Change a take: one of its values, its name, or how many effects and stretch markers it has.
+function user.set_take(given)
+  local take = edited().tracks[given.track].items[given.item].takes[given.take]
+  if take.values[given.name] ~= nil then
+    take.values[given.name] = given.value
+  else
+    take[given.name] = given.value
+  end
+end
+
 function user.choose_take(given)
   edited().tracks[given.track].items[given.item].active = given.take
 end

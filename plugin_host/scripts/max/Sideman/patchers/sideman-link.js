@@ -6,12 +6,12 @@
 
 "use strict";
 
-const VERSION = "1"; // of what this device and the daemon say to each other
+const VERSION = "2"; // of what this device and the daemon say to each other
 const GREET_MS = 2000;
 const SILENCE_MS = 7000; // a daemon that has not answered for so long is taken to be gone
 const MOST_KNOWN = 1024; // answers that are remembered; the oldest are forgotten first
 const MOST_NOTES = 2000; // a longer chart is cut: what came first counts
-const OFFER_ARGUMENTS = 12;
+const OFFER_ARGUMENTS = 12; // and the draft that the clip replaces, where there is one
 const AREAS = ["slots", "arrangement", "lanes"];
 const TRACK = "Sideman";
 // Selectors that are one command each, with its type tags; words are joined to one text.
@@ -198,10 +198,10 @@ class Link {
   }
 
   offered(...args) {
-    if (!this.served || args.length !== OFFER_ARGUMENTS) {
+    if (!this.served || args.length < OFFER_ARGUMENTS || args.length > OFFER_ARGUMENTS + 1) {
       return;
     }
-    const [offer, , , path, target, start, beats, seconds, tempo, , , again] = args;
+    const [offer, , , path, target, start, beats, seconds, tempo, , , again, replaces] = args;
     const key = `${this.run} ${offer}`;
     const answered = this.known.get(key);
     if (answered) {
@@ -215,8 +215,11 @@ class Link {
       this.known.delete(this.known.keys().next().value);
     }
     const [area, track] = parseTarget(target);
-    const name = path.split(/[\\/]/).pop().replace(/\.[^.]*$/, "");
+    const name = nameOf(path);
     const steady = Math.abs(seconds - (beats * 60) / tempo) < 0.005 ? 1 : 0;
+    if (replaces) {
+      this.out("live", "instead", offer, nameOf(replaces));
+    }
     this.out("live", "place", offer, name, area, track, start, beats, tempo, steady, again, ...this.spellings(path));
   }
 
@@ -278,6 +281,11 @@ const ANSWERS = {
 function parseTarget(target) {
   const [area, ...rest] = target.split(":");
   return [AREAS.includes(area) ? area : AREAS[0], rest.join(":").trim() || TRACK];
+}
+
+// A clip's name: that of its file.
+function nameOf(path) {
+  return path.split(/[\\/]/).pop().replace(/\.[^.]*$/, "");
 }
 
 function short(value) {

@@ -33,6 +33,15 @@ var due = {};
 var told = {};
 var task = null;
 var fitting = [];
+var made = {}; // the clips in slots that this run of the device made, by their names: slot, track, paths
+var madeNames = [];
+var MOST_MADE = 1024;
+var insteadOf = {}; // the name of the draft that an offer's clip replaces
+// What an untouched draft has in common with the better take; has_envelopes and others are not in every Live.
+var COMPARED = [
+  "looping", "loop_start", "loop_end", "start_marker", "end_marker", "warping", "warp_mode", "muted", "gain",
+  "pitch_coarse", "pitch_fine", "launch_mode", "launch_quantization", "legato", "has_envelopes"
+];
 var wasPlaying = null;
 var anchor = { beat: 0, at: 0 };
 
@@ -208,9 +217,16 @@ function readClip(kind) {
   outlet(0, "chart_end");
 }
 
+// The clip that is offered next under this number replaces a draft.
+function instead(offer, name) {
+  insteadOf[offer] = String(name);
+}
+
 // A clip of the daemon's for the set; the last arguments are ways to write its path.
 function place(offer, name, area, track, start, beats, tempo, steady, again) {
   var paths = arrayfromargs(arguments).slice(9).map(String);
+  var draft = insteadOf[offer] || "";
+  delete insteadOf[offer];
   try {
     var where = again ? holding(paths) : "";
     if (where) {
@@ -220,9 +236,13 @@ function place(offer, name, area, track, start, beats, tempo, steady, again) {
     var clip = put(String(name), String(area), String(track), start, beats, paths);
     clip.api.set("name", String(name));
     clip.api.set("warping", steady ? 1 : 0);
-    fitting.push({ offer: offer, clip: clip.api, where: clip.where, beats: beats, tempo: tempo, steady: steady, ticks: 0 });
+    fitting.push({
+      offer: offer, clip: clip.api, where: clip.where, beats: beats, tempo: tempo, steady: steady, ticks: 0,
+      name: String(name), paths: paths, draft: draft, track: clip.track, slot: clip.slot
+    });
   } catch (error) {
-    outlet(0, "failed", offer, String(error.message || error) + " Its file: " + paths[paths.length - 1]);
+    var kept = draft ? " Its draft stays where it is." : "";
+    outlet(0, "failed", offer, String(error.message || error) + kept + " Its file: " + paths[paths.length - 1]);
   }
 }
 
@@ -233,16 +253,85 @@ function fitPlaced() {
     var one = fitting[i];
     one.ticks += 1;
     if (!one.steady) {
-      outlet(0, "placed", one.offer, one.where + " (the tempo changes in it, so it is not warped)");
+      finish(one, " (the tempo changes in it, so it is not warped)");
     } else if (number(one.clip, "warping")) {
-      outlet(0, "placed", one.offer, one.where + fitOrSay(one));
+      finish(one, fitOrSay(one));
     } else if (one.ticks >= SETTLE_TICKS) {
-      outlet(0, "placed", one.offer, one.where + " (Live has not warped it: switch Warp on, tempo " + one.tempo + ")");
+      finish(one, " (Live has not warped it: switch Warp on, tempo " + one.tempo + ")");
     } else {
       waiting.push(one);
     }
   }
   fitting = waiting;
+}
+
+// A clip is as it is to be: it goes over its draft, where it has one, and is answered.
+function finish(one, remark) {
+  var where = one.draft ? overDraft(one) : one.where;
+  if (one.slot) {
+    made[one.name] = { slot: one.slot, track: one.track, paths: one.paths, where: one.where };
+    madeNames.push(one.name);
+    if (madeNames.length > MOST_MADE) {
+      delete made[madeNames.shift()];
+    }
+  }
+  outlet(0, "placed", one.offer, where + remark);
+}
+
+// Copy a better take over its draft; says where it is then, or why it is not there.
+function overDraft(one) {
+  var draft = made[one.draft];
+  var why;
+  try {
+    why = whyNot(one, draft);
+  } catch (error) {
+    why = String(error.message || error);
+  }
+  if (why) {
+    return one.where + "; its draft is not replaced: " + why;
+  }
+  one.slot.call("duplicate_clip_to", "id " + draft.slot.id);
+  if (!isOf(clipOf(draft.slot), one.paths)) {
+    return one.where + "; its draft is not replaced: Live has not copied the clip";
+  }
+  one.slot.call("delete_clip");
+  one.slot = draft.slot;
+  one.where = draft.where;
+  return draft.where + ", in the place of its draft";
+}
+
+function whyNot(one, draft) {
+  if (!one.slot) {
+    return "this device replaces clips in slots alone";
+  }
+  if (!draft) {
+    return "this run of the device did not put it there";
+  }
+  var clip = clipOf(draft.slot);
+  if (isNone(draft.track) || isNone(draft.slot) || !isOf(clip, draft.paths)) {
+    return "it is not where it was put";
+  }
+  var at = indexOf(children(draft.track, "clip_slots"), draft.slot);
+  if (at < 0 || number(draft.track, "playing_slot_index") === at || number(draft.track, "fired_slot_index") === at) {
+    return at < 0 ? "it is not where it was put" : "it is playing";
+  }
+  var same = String(first(clip, "name")) === one.draft && COMPARED.every(function (name) {
+    return !has(clip, "property", name) || Math.abs(number(clip, name) - number(one.clip, name)) < 1e-6;
+  });
+  return same ? "" : "it was changed";
+}
+
+function clipOf(slot) {
+  return number(slot, "has_clip") ? children(slot, "clip")[0] : null;
+}
+
+function indexOf(list, api) {
+  for (var i = 0; i < list.length; i++) {
+    if (Number(list[i].id) === Number(api.id)) {
+      return i;
+    }
+  }
+  return -1;
 }
 
 // Whatever goes wrong, the clip is in the set and is answered.
@@ -316,7 +405,7 @@ function intoSlot(track, name, paths) {
   if (!number(slot, "has_clip")) {
     throw new Error("Live made no clip of the file: is it still there?");
   }
-  return { api: children(slot, "clip")[0], where: "track " + name + ", slot " + (index + 1) };
+  return { api: children(slot, "clip")[0], where: "track " + name + ", slot " + (index + 1), track: track, slot: slot };
 }
 
 function emptySlot(slots) {

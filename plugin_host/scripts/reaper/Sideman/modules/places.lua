@@ -1,4 +1,4 @@
--- Where a clip goes: takes of one item on the track Sideman, at its beat. Nothing is ever overwritten.
+-- Where a clip goes: takes of one item on the track Sideman, at its beat. Nothing is overwritten here.
 
 local use = ...
 local sources = use("sources")
@@ -37,7 +37,7 @@ local function named(proj, name)
   return nil
 end
 
-local function is_frozen(track)
+function places.is_frozen(track)
   local _, chunk = reaper.GetTrackStateChunk(track, "", false)
   return chunk:find("\n%s*<FREEZE") ~= nil
 end
@@ -73,7 +73,7 @@ function places.find(proj, target, at, ends)
     if not track then
       return { name = name }
     end
-    if is_frozen(track) then
+    if places.is_frozen(track) then
       return nil, ("The track %s is frozen: unfreeze it, or rename it and a new one is made."):format(name)
     end
     local ours, taken = lying(track, at, ends)
@@ -112,18 +112,28 @@ local function plain(path)
   return (is_windows() or system:find("^OSX") or system:find("^mac")) and same:lower() or same
 end
 
+-- Whether a take plays a file.
+function places.is_of(take, path)
+  local source = reaper.GetMediaItemTake_Source(take)
+  return source ~= nil and plain(reaper.GetMediaSourceFileName(source)) == plain(path)
+end
+
+-- What this script notes in each take that it makes.
+function places.take_tag(offer)
+  return ("%s %d"):format(offer.id, offer.take)
+end
+
 -- Where a clip of this file is in the project already, in words; for offers that an earlier run of the script may have
 -- taken. It pauses between items.
 function places.holding(proj, path, pause)
-  local seen, wanted = 0, plain(path)
+  local seen = 0
   for index = 0, reaper.CountTracks(proj) - 1 do
     local track = reaper.GetTrack(proj, index)
     for number = 0, reaper.CountTrackMediaItems(track) - 1 do
       local item = reaper.GetTrackMediaItem(track, number)
       for take_number = 0, reaper.CountTakes(item) - 1 do
         local take = reaper.GetTake(item, take_number)
-        local source = take and reaper.GetMediaItemTake_Source(take)
-        if source and plain(reaper.GetMediaSourceFileName(source)) == wanted then
+        if take and places.is_of(take, path) then
           return places.words(proj, track, item, take_number)
         end
       end

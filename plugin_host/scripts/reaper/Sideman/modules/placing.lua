@@ -4,14 +4,14 @@
 -- an offer that is known is answered as before and not placed twice.
 
 local use = ...
-local places = use("places")
+local drafts, places = use("drafts"), use("places")
 
 local Placer = {}
 Placer.__index = Placer
 
 local MOST_WAITING = 64
 local MOST_KNOWN = 1024
-local TAGS = "isissffffiii"
+local TAGS = "isissffffiii" -- and a text where the clip replaces a draft
 local SAME_S = 0.0005 -- a clip that is as long as its bars but for this is played as it is
 local ALL = -1 -- every kind of state is in the undo point
 local BEATS, BEATS_POSITION = 1, 2 -- timebases of an item: with its length and rate, or its position alone
@@ -19,13 +19,13 @@ local BEATS, BEATS_POSITION = 1, 2 -- timebases of an item: with its length and 
 -- What the daemon says of a clip in /sideman/place; nil for other arguments than this script knows.
 local function offer_of(run, message)
   local tags = message.tags:gsub("d", "f"):gsub("h", "i")
-  if tags ~= TAGS then
+  if tags ~= TAGS and tags ~= TAGS .. "s" then
     return nil
   end
   return {
     key = run .. " " .. message[1], run = run, number = message[1], id = message[2], take = message[3], path = message[4],
     target = message[5], start = message[6], beats = message[7], seconds = message[8], tempo = message[9],
-    again = message[12] ~= 0, name = places.name_of(message[4]),
+    again = message[12] ~= 0, replaces = message[13] ~= "" and message[13] or nil, name = places.name_of(message[4]),
   }
 end
 
@@ -133,7 +133,15 @@ function Placer:place(proj, offer)
     return self:failed(offer, ("The file of %s is gone."):format(offer.name))
   end
   local fit = self.fit_of(proj, offer)
-  local place, why = places.find(proj, offer.target, fit.at, fit.at + fit.length)
+  local place, why, draft, stays
+  if offer.replaces then
+    draft, stays = drafts.find(proj, offer, fit, coroutine.yield)
+  end
+  if draft then
+    place = { track = draft.track, item = draft.item, draft = draft }
+  else
+    place, why = places.find(proj, offer.target, fit.at, fit.at + fit.length)
+  end
   if not place then
     return self:failed(offer, why)
   end
@@ -146,7 +154,8 @@ function Placer:place(proj, offer)
   end
   local good, where = self:in_one_step(proj, offer, place, fit, source)
   if good then
-    self:placed(offer, where .. fit.remark)
+    local draft_is = draft and drafts.IN_PLACE or stays and drafts.stays(stays) or ""
+    self:placed(offer, where .. fit.remark .. draft_is)
   else
     self:failed(offer, "REAPER does not take it: " .. tostring(where))
   end
@@ -172,13 +181,20 @@ end
 
 -- Everything that changes the project, in one undo block. Returns whether it went well, and where the clip is or why not.
 function Placer:in_one_step(proj, offer, place, fit, source)
-  local made, used = {}, false
+  local made, used, before = {}, false, nil
   if place.item then
     made.into = { place.item, select(2, reaper.GetItemStateChunk(place.item, "", false)) }
   end
   reaper.Undo_BeginBlock2(proj)
   reaper.PreventUIRefresh(1)
   local good, answer = pcall(function()
+    if place.draft then
+      before = drafts.put(place.draft, source)
+      used = true
+      self.dress(place.draft.take, offer, fit)
+      reaper.UpdateItemInProject(place.item)
+      return places.words(proj, place.track, place.item, place.draft.number)
+    end
     if not place.track then
       place.track = places.make_track(proj, place.name)
       made.track = place.track
@@ -208,6 +224,9 @@ function Placer:in_one_step(proj, offer, place, fit, source)
   reaper.Undo_EndBlock2(proj, words, ALL)
   if good then
     table.insert(self.peaks, { source = source, proj = proj })
+    if before then
+      reaper.PCM_Source_Destroy(before)
+    end
   end
   return good, answer
 end
@@ -245,7 +264,7 @@ end
 
 function Placer.dress(take, offer, fit)
   reaper.GetSetMediaItemTakeInfo_String(take, "P_NAME", offer.name, true)
-  reaper.GetSetMediaItemTakeInfo_String(take, places.TAG, ("%s %d"):format(offer.id, offer.take), true)
+  reaper.GetSetMediaItemTakeInfo_String(take, places.TAG, places.take_tag(offer), true)
   if fit.rate ~= 1 then
     reaper.SetMediaItemTakeInfo_Value(take, "D_PLAYRATE", fit.rate)
     reaper.SetMediaItemTakeInfo_Value(take, "B_PPITCH", 1)
@@ -286,6 +305,9 @@ function Placer:placed(offer, where)
 end
 
 function Placer:failed(offer, why)
+  if offer.replaces then
+    why = why .. " Its draft stays where it is."
+  end
   self:answer(offer, { "/sideman/place/failed", "is", offer.number, why })
   self.tell_user(("%s Its file: %s"):format(why, offer.path))
 end

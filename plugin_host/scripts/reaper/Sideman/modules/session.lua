@@ -9,7 +9,7 @@ local places, wishes = use("places"), use("wishes")
 local Session = {}
 Session.__index = Session
 
-local VERSION = "1" -- of what this script and the daemon say to each other
+local VERSION = "2" -- of what this script and the daemon say to each other
 local GREET_S = 2.0
 local SAY_S = 0.4 -- the status changes at most this often while a clip is made
 local WAIT_S = 10.0 -- a wish waits so long for the daemon, or for what has changed to be read
