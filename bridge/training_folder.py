@@ -36,7 +36,7 @@ Kind = Literal["codec", "jasco", "magnet"]
 
 
 class RunFacts(BaseModel):
-    """What a run hangs on: its recipe (a plan without places), the music and the codec by their digests.
+    """What a run hangs on: its recipe (a plan without places), the music, the codec and what it starts with by digests.
 
     ``latent_mean`` and ``latent_std`` are those of the latents that a JASCO is trained on.
     """
@@ -48,13 +48,15 @@ class RunFacts(BaseModel):
     recipe: dict[str, Any]
     music: str = ""
     codec: str = ""
+    start: str = ""
     latent_mean: float = 0.0
     latent_std: float = 1.0
 
     @property
     def text(self) -> str:
         """All that the state's digest is of."""
-        return json.dumps(self.model_dump(mode="json", include={"kind", "recipe", "music", "codec"}), sort_keys=True)
+        names = {"kind", "recipe", "music", "codec", *(["start"] if self.start else [])}
+        return json.dumps(self.model_dump(mode="json", include=names), sort_keys=True)
 
 
 class RunFolder:

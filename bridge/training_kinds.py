@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from bridge.neural_config import CODEBOOKS
@@ -17,6 +18,7 @@ from bridge.training_hearing import Figures, hear_codec, hear_jasco, hear_magnet
 from bridge.training_loop import Outcome, Stopped, Telling, run_lesson
 from bridge.training_plan import CodecPlan, JascoPlan, MagnetPlan
 from bridge.training_sources import Source, digest_of, read_pieces, sources_of
+from bridge.training_start import first_jasco, model_place
 from models.card import CARD_FILE
 from models.codec import Codec, CodecConfig
 from models.codec_centre import centre, mean_latents
@@ -100,15 +102,19 @@ def _finish(folder: RunFolder, config: CodecConfig, music: Music | None) -> None
 def train_jasco(plan: JascoPlan, path: Path, *, telling: Telling, stopped: Stopped) -> Outcome:
     """Train a JASCO on a codec, or go on. Raises ``TrainingError``."""
     device = _begun(plan)
-    codec, sources, listening, folder, facts = _on_codec(plan, path, "jasco")
+    first = None if plan.start is None else first_jasco(plan.start)
+    codec, sources, listening, folder, facts = _on_codec(plan, path, "jasco", "" if first is None else first.digest)
     encoded = _encoded(plan, codec, sources, device, telling)
     if not folder.state.exists():
-        facts = facts.model_copy(update={"latent_mean": encoded.mean, "latent_std": encoded.std})
-        _keep(folder, facts, codec, encoded)
+        spread = encoded if first is None else first
+        facts = facts.model_copy(update={"latent_mean": spread.mean, "latent_std": spread.std})
+        _keep(folder, facts, codec, encoded, None if first is None else first.words.tokenizer)
     facts = folder.facts()
     words = _words(folder, plan.model.words_dim, plan.learning.seed)
     config = plan.model.config(codec.config, mean=facts.latent_mean, std=facts.latent_std)
     training = FlowTraining(config, codec, words, plan.recipe, seed=plan.learning.seed)
+    if first is not None:
+        first.into(training, codec)
     lesson = FlowLesson(training, with_controls(encoded, config), mean=config.latent_mean, std=config.latent_std)
     heard = _heard_music(plan, listening, config.sample_rate_hz, telling)
     asked = plan.listening
@@ -162,6 +168,7 @@ def train_magnet(plan: MagnetPlan, path: Path, *, telling: Telling, stopped: Sto
 
 def codec_from(place: Path) -> Codec:
     """The codec of a run of ours, with its averaged weights, or of a converted checkpoint. Raises ``TrainingError``."""
+    place = model_place(place)
     if (place / CARD_FILE).is_file():
         return checkpoint_codec(place)
     folder = RunFolder(place)
@@ -187,7 +194,7 @@ def _begun(plan: AnyPlan) -> str:
 
 
 def _on_codec(
-    plan: JascoPlan | MagnetPlan, path: Path, kind: Kind
+    plan: JascoPlan | MagnetPlan, path: Path, kind: Kind, start: str = ""
 ) -> tuple[Codec, list[Source], list[Source], RunFolder, RunFacts]:
     """The codec, the music and the run's folder, which is begun or found to be of the same run."""
     folder = RunFolder(plan.run)
@@ -239,10 +246,15 @@ def _share_of(telling: Telling, done: int, total: int) -> Callable[[float], None
     return lambda share: telling.prepared("encoding", (done + share) / total)
 
 
-def _keep(folder: RunFolder, facts: RunFacts, codec: Codec, encoded: Encoded) -> None:
-    """Write what a run needs beside its state, before there is one."""
+def _keep(
+    folder: RunFolder, facts: RunFacts, codec: Codec, encoded: Encoded, tokenizer: Tokenizer | None = None
+) -> None:
+    """Write what a run needs beside its state, before there is one; the words are those of the captions, or given."""
     folder.write_facts(facts)
     write_codec(folder.path / CODEC, codec)
+    if tokenizer is not None:
+        folder.write_tokenizer(tokenizer)
+        return
     captions = [chart.caption for chart in encoded.charts]
     folder.write_tokenizer(words_of(captions, at_least=1 if len(captions) < FEW_CAPTIONS else 2))
 

@@ -214,8 +214,9 @@ class _OnCodec(_Plan):
 
 
 class JascoPlan(_OnCodec):
-    """``sideman train jasco``."""
+    """``sideman train jasco``; ``start`` is a checkpoint of our own to begin with, of the same shape."""
 
+    start: UserPath | None = None
     model: FlowModel = FlowModel()
     learning: RunSettings = RunSettings(steps=20000, rate=1e-3, average=0.999)
     recipe: FlowRecipe = FlowRecipe()

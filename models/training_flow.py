@@ -16,7 +16,7 @@ from torch import Generator, Tensor, nn
 
 from midi.chords import parse_chord
 from models.codec import Codec
-from models.jasco import NULL_CHORD, Conditioner, Conditions, FlowModel, JascoConfig, blur
+from models.jasco import NULL_CHORD, Conditioner, Conditions, FlowModel, Jasco, JascoConfig, blur
 from models.training_latents import NO_MELODY, Latents
 from models.training_lessons import names_of
 from models.training_numbers import CLOSED, Count, Share, Weight
@@ -90,6 +90,13 @@ class FlowTraining(nn.Module):
         coarsest: Any = codec.quantizer.layers[0]
         self.register_buffer("_coarsest", coarsest.codebook.embed.detach().clone(), persistent=False)
         self._coarsest: Tensor
+
+    @torch.no_grad()
+    def begin_with(self, model: Jasco, words: WordsEncoder) -> None:
+        """Take the weights of a model of this shape, and its words, which are those of this training."""
+        self.flow.load_state_dict(model.flow.state_dict())
+        self.conditioner.load_state_dict(model.conditioner.state_dict())
+        self.table.copy_(words.table)
 
     def losses(self, batch: Taught, chance: Generator) -> Mapping[str, Tensor]:
         """How far the field is from what it should be; ``early`` and ``late`` are its halves of time, unweighted."""

@@ -168,6 +168,34 @@ def test_from_music_to_a_jasco_and_a_magnet_that_load(place: Path) -> None:
     assert codes.shape == (1, 4, 60)
 
 
+def taught_jasco(place: Path, plan: str) -> Outcome:
+    path = place / "further.toml"
+    path.write_text(plan)
+    return train_jasco(read_plan(path, JascoPlan), path, telling=Telling(), stopped=lambda: False)
+
+
+def test_a_jasco_goes_on_from_a_checkpoint_of_our_own(place: Path) -> None:
+    taught_codec(place)
+    text = MODEL.format(kind="jasco")
+    assert taught_jasco(place, text).done
+    export_run(place / "jasco", place / "made", name="mine", licence="MIT")
+    model, _ = load_jasco(place / "made")
+    further = text.replace('run = "jasco"', 'run = "further"\nstart = "made"').replace('"codec"', '"made"')
+    further = further.replace("rate = 1e-3", "rate = 1e-12")
+    assert taught_jasco(place, further).done
+    state = read_state(place / "further" / STATE_FILE, None, "cpu")
+    for name, tensor in model.flow.state_dict().items():
+        assert torch.allclose(state.average[f"flow.{name}"], tensor, atol=1e-6), name
+    facts = RunFolder(place / "further").facts()
+    assert (facts.latent_mean, facts.latent_std) == (model.config.latent_mean, model.config.latent_std)
+    with pytest.raises(TrainingError, match="another shape"):
+        taught_jasco(place, further.replace('"further"', '"wider"').replace("hidden_scale = 2", "hidden_scale = 4"))
+    with pytest.raises(TrainingError, match="its own codec"):
+        taught_jasco(place, further.replace('"further"', '"other"').replace('codec = "made"', 'codec = "codec"'))
+    with pytest.raises(TrainingError, match="cannot start with"):
+        taught_jasco(place, further.replace('start = "made"', 'start = "music"'))
+
+
 def test_a_codec_comes_from_a_run_or_a_model_or_a_run_on_it(place: Path) -> None:
     taught_codec(place)
     train_magnet(
