@@ -209,6 +209,23 @@ def test_a_damaged_one_says_what_to_do(written: Path, bare: Path, store: Path, f
     assert Path(file).name in str(told.exception) and again in str(told.exception)
 
 
+@pytest.mark.parametrize("part", ["model.safetensors", "text"])
+def test_one_that_lacks_a_part_is_to_be_installed_again(written: Path, bare: Path, store: Path, part: str) -> None:
+    folder = copy_of(written, bare / "sideman_tiny")
+    (folder / part).rename(bare / "part")
+    with pytest.raises(ModelError, match=f"lacks {part}; install Sideman again"):
+        require_parts(config_of(store))
+    assert "install Sideman again" in next(model_lines(store))
+
+
+def test_a_folder_of_its_name_where_the_command_runs_does_not_come_with_sideman(
+    bare: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_own(bare / "here" / BUNDLED, name=BUNDLED)
+    monkeypatch.chdir(bare / "here")
+    assert "comes with Sideman: install it again" in next(model_lines(store))
+
+
 def test_a_model_of_another_engine_in_its_place_is_refused(bare: Path, store: Path) -> None:
     write_own(bare / "sideman_tiny", OWN_MAGNET, name=BUNDLED)
     with pytest.raises(ModelError, match="is a model of the engine magnet, not of jasco"):
