@@ -10,7 +10,7 @@ import platformdirs
 
 from bridge.user_paths import expanded
 from models import bundled
-from models.bundled import BUNDLED
+from models.bundled import BUNDLED, COMES_WITH_US
 from models.card import CARD_FILE, Card, read_card
 from models.catalogue import ECDC_CODECS, RELEASES, Kind, find_release, nearest_release
 from models.errors import ModelError
@@ -130,7 +130,7 @@ def _bundled_line() -> str:
         card = read_card(bundled_model())
     except ModelError as error:
         return f"{BUNDLED:20} {error}"
-    return f"{BUNDLED:20} {_summary(card):38} {card.licence:14} comes with Sideman"
+    return f"{BUNDLED:20} {_summary(card):38} {card.licence:14} {COMES_WITH_US}"
 
 
 def _summary(card: Card) -> str:

@@ -25,7 +25,7 @@ from bridge.model_store import find_model, kind_of, model_lines
 from bridge.neural_config import JascoAsked, JascoConfig
 from bridge.offline import RenderOptions, render
 from bridge.recipes import load_jasco
-from bridge.replay import ReplayOptions, replay
+from bridge.replay import CannotReplay, ReplayOptions, replay
 from models import bundled
 from models.bundled import BUNDLED
 from models.card import Recommended
@@ -163,6 +163,17 @@ def test_a_clip_of_it_names_it_and_can_be_made_again(package: Path, store: Path,
     another = Config.model_validate({"engine": {"models": store, "device": "cpu"}, "jasco": {"model": "jasco-400M"}})
     options = ReplayOptions(receipt=receipt_path, out=tmp_path / "again")
     assert replay(options, another, datetime.now(UTC), lambda share: None).same
+
+
+def test_a_clip_of_another_version_s_model_is_not_told_to_be_pulled(
+    package: Path, store: Path, song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_of(store)
+    made = render(RenderOptions(file=song, out=tmp_path / "clips", bars=1), config, lambda share: None)
+    monkeypatch.setattr(bundled, "FOLDER", tmp_path / "none")
+    options = ReplayOptions(receipt=made.clips[0].path.with_suffix(".json"), out=tmp_path / "again")
+    with pytest.raises(CannotReplay, match="it came with another version of Sideman, or name it with --model"):
+        replay(options, config, datetime.now(UTC), lambda share: None)
 
 
 def test_it_plays_from_python(package: Path, store: Path) -> None:
