@@ -1,8 +1,9 @@
 """From an event in the daemon to its WebSocket clients, with every core busy: ``python benchmarks/events.py``.
 
-The service runs here, its clients in a process of their own. An event carries the time at which the daemon told it;
-each client takes the difference when it has read it. The session, of a long chart, is told twenty times a second beside
-that.
+The service runs here, its clients in a process of their own. An event carries the time at which the daemon told it.
+Here the difference is taken when the system has the event of each client; there, when each client has read it, for
+which its process needs a core too. The session, of a long chart, is told twenty times a second beside that. With
+``--realtime`` the service runs as a daemon does that follows MIDI or plays.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from starlette.websockets import WebSocket
+
 from bridge.clip_shelf import FolderShelf
 from bridge.engine_process import NICENESS
 from bridge.http_config import HttpConfig
@@ -26,6 +29,7 @@ from bridge.http_service import HttpService
 from bridge.live_takes import LiveTakes
 from bridge.osc_replies import ProgressReply
 from bridge.osc_server import OscServer
+from bridge.promptness import be_prompt
 from bridge.session import SessionState, reduce
 from bridge.state_view import state_view
 from midi import events as ev
@@ -67,8 +71,31 @@ asyncio.run(main())
 """
 
 
+class Written:
+    """Takes down when events have left the daemon."""
+
+    def __init__(self) -> None:
+        self.delays: list[float] = []
+        self._send = WebSocket.send_text
+
+    def __enter__(self) -> Written:
+        send, delays = self._send, self.delays
+
+        async def send_text(socket: WebSocket, text: str) -> None:
+            await send(socket, text)
+            now = time.monotonic()
+            if (event := json.loads(text)).get("address") == "/sideman/progress":
+                delays.append(now - float(event["arguments"]["id"]))
+
+        WebSocket.send_text = send_text  # type: ignore[method-assign]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        WebSocket.send_text = self._send  # type: ignore[method-assign]
+
+
 async def measured(seconds: float, clients: int) -> list[float]:
-    """Seconds from the telling of each event to each client."""
+    """Seconds from the telling of each event to its reading by each client."""
     progression = " | ".join(["Am7", "Dm7 G7", "Cmaj7", "F#m7b5 B7"] * 32)
     state, _ = reduce(SessionState(), ev.SetChords(progression=parse_progression(progression)), Seconds(0.0))
     osc = OscServer(handler=lambda command, client: None, version="1", allowed_hosts=frozenset())
@@ -105,17 +132,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--realtime", action="store_true", help="with a real-time priority, where it is allowed")
     options = parser.parse_args()
+    if be_prompt(realtime=options.realtime):
+        print("with real-time priority")
     for name, busy in (("idle", 0), ("all cores busy", os.cpu_count() or 1)):
         command = [sys.executable, "-c", BUSY.format(seconds=options.seconds + 4, niceness=NICENESS)]
         workers = [subprocess.Popen(command) for _ in range(busy)]
-        delays = sorted(asyncio.run(measured(options.seconds, options.clients)))
+        with Written() as written:
+            read = asyncio.run(measured(options.seconds, options.clients))
         for worker in workers:
             worker.wait()
-        print(
-            f"{name:15} {len(delays)} events heard: median {1e3 * statistics.median(delays):.2f} ms, "
-            f"99th percentile {1e3 * delays[int(0.99 * len(delays))]:.2f} ms, slowest {1e3 * delays[-1]:.1f} ms"
-        )
+        print(f"{name:15} {len(read)} events; left the daemon: {told(written.delays)}; read by a client: {told(read)}")
+
+
+def told(delays: list[float]) -> str:
+    """Some delays in words."""
+    ordered = sorted(delays)
+    return (
+        f"median {1e3 * statistics.median(ordered):.2f} ms, "
+        f"99th percentile {1e3 * ordered[int(0.99 * len(ordered))]:.2f} ms, slowest {1e3 * ordered[-1]:.1f} ms"
+    )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
-"""The pictures of docs/panel.md: the panel in Chromium over a daemon with three takes.
+"""The pictures of docs/panel.md: the panel in Chromium over a daemon with three takes, one of which plays.
+
+The audio device is the tests' stand-in: nothing is heard.
 
 ``python benchmarks/panel_picture.py docs`` needs Chromium and the package playwright.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -32,15 +35,21 @@ SCRIPT = (
 
 def main(folder: Path) -> None:
     """Draw the panel."""
-    with tempfile.TemporaryDirectory() as clips:
-        options = ("--host", "virtual", "--http", HTTP)
+    with tempfile.TemporaryDirectory() as clips, tempfile.TemporaryDirectory() as audio:
+        (Path(audio) / "device").write_text('{"rate": 48000, "channels": 2}')
+        os.environ["SIDEMAN_TEST_AUDIO"] = audio
+        standins = str(Path(__file__).parent.parent / "tests" / "standins")
+        os.environ["PYTHONPATH"] = os.pathsep.join([standins, os.environ.get("PYTHONPATH", "")])
+        options = ("--host", "virtual", "--http", HTTP, "--play", "--set", "player.auto=false")
         with spawned_daemon(Path(clips), *options) as daemon, OscClient(daemon.host, daemon.port) as client:
             client.send("/sideman/subscribe")
             for address, *rest in SCRIPT:
                 client.send(address, *rest)  # type: ignore[arg-type]
             list(client.hear_until("/sideman/done", within_s=60))
             client.send("/sideman/keep", "si", "verse-1", 1)
-            client.send("/sideman/play", "f", 9.0)
+            client.send("/sideman/player/play", "si", "verse-1", 0)
+            client.send("/sideman/play", "f", 3.5)
+            client.send("/sideman/player/play", "si", "verse-1", 2)
             with sync_playwright() as playwright:
                 arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
                 browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)

@@ -2,7 +2,8 @@
 
 A JACK server without a sound card runs at 48000 Hz with 256 frames. A daemon plays on it, and as many sketch engines as
 there are cores make one clip after the other; each new take of the first is launched at its next bar. Counted are
-blocks that were not mixed in time, blocks before which the device ran dry, and the server's own xruns. Before that a
+blocks that were not mixed in time, blocks before which the device ran dry, and why: the server's own lateness or its
+clients'. A second server with a client in C, and nothing of ours, shows what the machine itself does. Before that a
 clip is started some times, and recorded, and the frame with which it enters is held against its bar line.
 
 Needs the extras ``live`` and ``test``, JACK-Client, and jackd2 and libportaudio2 of Debian.
@@ -14,11 +15,14 @@ import argparse
 import json
 import math
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +32,7 @@ from bridge.osc_client import Heard, OscClient
 from bridge.spawned import spawned_daemon
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from jack_server import PERIOD, RATE, Recorder, Recording, has_realtime, jack_server, recorder
+from jack_server import PERIOD, RATE, Recording, has_realtime, jack_server, recorder, xruns_told
 
 STARTS = 8
 PATIENCE_S = 60.0
@@ -115,10 +119,27 @@ def missed_by(made: Recording, second_bar: np.ndarray, begun: float) -> float | 
     return None
 
 
-def endurance(client: Client, counting: Recorder, minutes: float) -> str:
-    """Generate and play for so long, and say what went wrong."""
+@contextmanager
+def jack_by_itself(folder: Path) -> Iterator[None]:
+    """Another such server, with nothing of ours: a metronome of JACK's own, written in C, is its client."""
+    folder.mkdir()
+    metronome = shutil.which("jack_metro")
+    assert metronome, "jack_metro is not installed; Debian has it in jackd2"
+    name = f"sideman-alone-{os.getpid()}"
+    quiet = subprocess.DEVNULL
+    command = [metronome, "--bpm", "120"]
+    with jack_server(name, folder), subprocess.Popen(command, stdout=quiet, stderr=quiet) as client:
+        try:
+            yield
+        finally:
+            client.terminate()
+
+
+def endurance(client: Client, folder: Path, alone: Path, minutes: float) -> str:
+    """Generate and play for so long, and say what went wrong, and what did without us in the same minutes."""
     client.osc.send("/sideman/play", "f", 0.0)
-    before, xruns, takes, loads = client.state()["player"], counting.xruns, 0, []
+    before, takes, loads = client.state()["player"], 0, []
+    told, told_alone = xruns_told(folder), xruns_told(alone)
     end = time.monotonic() + 60 * minutes
     while time.monotonic() < end:
         client.osc.send("/sideman/generate")
@@ -127,10 +148,14 @@ def endurance(client: Client, counting: Recorder, minutes: float) -> str:
         loads.append(os.getloadavg()[0])
     after = client.state()["player"]
     missed, late = (after[name] - before[name] for name in ("underruns", "device_underruns"))
+    xruns, by_itself = xruns_told(folder) - told, xruns_told(alone) - told_alone
     return (
-        f"{minutes:g} minutes, {takes} takes by the daemon that plays, load {min(loads):.1f} to {max(loads):.1f}: "
+        f"{minutes:g} minutes, {takes} takes by the daemon that plays, load {min(loads):.1f} to {max(loads):.1f}:\n"
         f"{missed:.0f} blocks not mixed in time, {late:.0f} before which the device ran dry, "
-        f"{counting.xruns - xruns} xruns of the server; {after['ahead_ms']:.0f} ms mixed ahead at the end"
+        f"{xruns.graph} xruns of JACK's clients, {xruns.own} because its server woke too late itself;\n"
+        f"{by_itself.graph} and {by_itself.own} of a server beside it that has a client in C and nothing of ours;\n"
+        f"the callback took {after['slowest_block_us']:.0f} us at most; "
+        f"{after['ahead_ms']:.0f} ms mixed ahead at the end"
     )
 
 
@@ -162,8 +187,8 @@ def main() -> None:
             threads.append(threading.Thread(target=generating, args=(one, stop), daemon=True))
         for thread in threads:
             thread.start()
-        with recorder(folder, seconds=60 * options.minutes) as counting:
-            print(endurance(client, counting, options.minutes))
+        with jack_by_itself(folder / "alone"):
+            print(endurance(client, folder, folder / "alone", options.minutes))
         stop.set()
         for thread in threads:
             thread.join(PATIENCE_S)

@@ -179,7 +179,8 @@ def serve(
     settings = _configured(config, options, set_, model=model, engine=engine)
 
     def ready(line: str) -> None:
-        be_prompt(realtime=settings.midi.realtime and (settings.midi.is_on or settings.link.enabled))
+        in_time = settings.midi.is_on or settings.link.enabled or settings.player.enabled
+        be_prompt(realtime=settings.midi.realtime and in_time)
         print(line, flush=True)
 
     asyncio.run(Daemon(settings).run(ready=ready))

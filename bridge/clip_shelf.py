@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -18,6 +21,8 @@ MAX_KEPT: Final = 4096
 """Receipts that are kept in memory."""
 MAX_RECEIPT_BYTES: Final = 8 << 20
 MAX_BAR_LINES: Final = 1024
+SETTLED_NS: Final = 2_000_000_000
+"""File systems tell times that differ by less as the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,18 +103,67 @@ class Shelf(Protocol):
         ...
 
 
+class Listing:
+    """The names of a folder's clips.
+
+    The folder is read anew where something of it has changed; of what was there before, nothing but the names.
+    """
+
+    def __init__(self, folder: Path, now_ns: Callable[[], int] = time.time_ns) -> None:
+        """``now_ns`` is the time of file systems, in nanoseconds."""
+        self._folder, self._now_ns = folder, now_ns
+        self._written: dict[tuple[str, int], int] = {}
+        self._names: tuple[str, ...] = ()
+        self._as_of: int | None = None
+        self._lock = Lock()
+
+    def newest_first(self) -> tuple[str, ...]:
+        """Every clip, by the time at which it was written."""
+        with self._lock:
+            changed = self._changed_ns()
+            if changed is None:
+                return ()
+            if changed != self._as_of:
+                began = self._now_ns()
+                self._written = self._read()
+                newest = sorted(((time_ns, name) for (name, _), time_ns in self._written.items()), reverse=True)
+                self._names = tuple(name for _, name in newest)
+                # A folder that has changed this moment may change again without a later time.
+                self._as_of = changed if began - changed > SETTLED_NS else None
+            return self._names
+
+    def _changed_ns(self) -> int | None:
+        try:
+            return self._folder.stat().st_mtime_ns
+        except OSError:
+            self._as_of = None
+            return None
+
+    def _read(self) -> dict[tuple[str, int], int]:
+        """When each clip was written, by its name and the number of its file."""
+        written, known = {}, self._written
+        with contextlib.suppress(OSError), os.scandir(self._folder) as entries:
+            for entry in entries:
+                if entry.name.startswith(PREFIX) and entry.name.endswith(AUDIO_SUFFIX):
+                    key = entry.name.removesuffix(AUDIO_SUFFIX), entry.inode()
+                    with contextlib.suppress(FileNotFoundError):
+                        written[key] = known.get(key) or entry.stat(follow_symlinks=False).st_mtime_ns
+        return written
+
+
 class FolderShelf:
     """The clips of a folder. A file without a receipt that can be read is no clip."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._kept: OrderedDict[tuple[str, int, int], Receipt] = OrderedDict()
+        self._listing = Listing(folder)
         self._lock = Lock()
 
     def page(self, limit: int, offset: int) -> Page:
         """The newest clips after the first ``offset``, by the time at which they were written."""
-        found = sorted(self._files(), reverse=True)
-        shelved = (self.get(name) for _, name in found[offset : offset + limit])
+        found = self._listing.newest_first()
+        shelved = (self.get(name) for name in found[offset : offset + limit])
         return Page(clips=tuple(clip for clip in shelved if clip), total=len(found))
 
     def get(self, clip_id: str) -> ShelvedClip | None:
@@ -124,18 +178,6 @@ class FolderShelf:
         if receipt is None:
             return None
         return ShelvedClip(id=clip_id, path=path, receipt_path=receipt_path, receipt=receipt)
-
-    def _files(self) -> list[tuple[int, str]]:
-        """Time and id of every clip."""
-        try:
-            with os.scandir(self._folder) as entries:
-                return [
-                    (entry.stat(follow_symlinks=False).st_mtime_ns, entry.name.removesuffix(AUDIO_SUFFIX))
-                    for entry in entries
-                    if entry.name.startswith(PREFIX) and entry.name.endswith(AUDIO_SUFFIX)
-                ]
-        except OSError:
-            return []
 
     def _receipt(self, path: Path) -> Receipt | None:
         try:

@@ -174,6 +174,7 @@ class Daemon:
             Paths(
                 session=lambda: self.state,
                 made=self._made,
+                in_use=self._in_use,
                 generate=lambda state, client: self._generate(self._new_id(), state, client),
             ),
             answer=self._answer,
@@ -197,7 +198,7 @@ class Daemon:
             monotonic=monotonic,
             session=lambda: self.state,
             find=self._found,
-            tell=self.server.broadcast,
+            tell=self._tell_of_player,
             again=lambda: self._act("generate"),
         )
         self.queue: jobs.JobQueue[Order] = jobs.JobQueue(
@@ -303,6 +304,7 @@ class Daemon:
                 self.desk.handle(command, client)
             case PlayerDo() | PlayerTake() | PlayerLevel():
                 self.player.handle(command, client)
+                self.http.hub.session_changed()
             case _:
                 if isinstance(command, TIME_EVENTS):
                     self._require_osc_leads(command)
@@ -315,7 +317,7 @@ class Daemon:
                 self._next_take(client)
             case osc.KeepTake(id=request_id, take=take) if request_id is None or self.takes.path_of(request_id, take):
                 self.takes.keep(request_id, take, client)
-            case osc.ClipPlaced(id=request_id, take=take, where=where):
+            case osc.ClipPlaced(id=request_id, take=take, where=where) if self.takes.path_of(request_id, take):
                 self.takes.placed(request_id, take, where, client)
             case _:
                 self.library.handle(command, client)
@@ -345,6 +347,11 @@ class Daemon:
         path = self.takes.path_of(request_id, take)
         library = self.library.library
         return path or library.path_of(library.find(request_id, take))
+
+    def _in_use(self) -> frozenset[str]:
+        """The clips that are heard, wait to be, or are given to engines."""
+        given = (one.path for one in (self.state.given, self.state.drum_track) if one)
+        return frozenset(path.stem for path in (*given, *self.player.in_use()))
 
     def _join_link(self, state: SessionState) -> LinkPeer:
         return AbletonLink(state.tempo_map.bpm_at(state.start), quantum=self._config.link.quantum)
@@ -459,6 +466,10 @@ class Daemon:
         self.state = state
         self.triggers.changed()
         return request_id
+
+    def _tell_of_player(self, reply: osc.Reply, client: Client | None) -> None:
+        self.server.broadcast(reply, client)
+        self.http.hub.session_changed()
 
     def _new_id(self) -> str:
         """An id that sorts by time and does not come again in another run."""

@@ -189,7 +189,8 @@ class Hub:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        await self._part(websocket, outbox)
+        takes_nothing = isinstance(tasks[1].exception() if not tasks[1].cancelled() else None, TimeoutError)
+        await self._part(websocket, outbox, takes_nothing=takes_nothing)
 
     async def _hear(self, websocket: WebSocket, client: Client) -> None:
         """Take commands until the client goes."""
@@ -222,24 +223,28 @@ class Hub:
         """The session as it is now, as JSON."""
         return self._view_text.of(self._session())
 
-    async def _part(self, websocket: WebSocket, outbox: Outbox) -> None:
+    async def _part(self, websocket: WebSocket, outbox: Outbox, *, takes_nothing: bool) -> None:
         """Say why, if the client still listens; one that takes nothing is cut off."""
         if websocket.client_state is WebSocketState.DISCONNECTED:
+            return
+        if takes_nothing:
+            self._cut_off(websocket)
             return
         code, reason = GOING, "The daemon stops."
         if outbox.is_full:
             code, reason = TOO_SLOW, f"You read too slowly: {MAX_EVENTS} events waited. Connect again."
-        elif not self._closed.is_set():
-            code, reason = TOO_SLOW, f"You have taken nothing for {SEND_LIMIT_S:g} seconds."
         try:
             async with asyncio.timeout(1.0 if self._closed.is_set() else SEND_LIMIT_S):
                 await websocket.close(code, reason)
         except TimeoutError:
-            log.info("websocket: %s takes nothing", websocket.client)
-            if websocket.client:
-                self._cut((websocket.client.host, websocket.client.port))
+            self._cut_off(websocket)
         except (WebSocketDisconnect, RuntimeError, OSError):
             pass
+
+    def _cut_off(self, websocket: WebSocket) -> None:
+        log.info("websocket: %s takes nothing", websocket.client)
+        if websocket.client:
+            self._cut((websocket.client.host, websocket.client.port))
 
 
 def _speaker(value: object, client: Client) -> Client:

@@ -77,6 +77,9 @@ class Library:
         self._connection: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None
         self._is_new = False
+        self._awaited: dict[str, None] = {}
+        self.is_scanned = False
+        """It has what was in the folder when this program looked, and all that was taken in since."""
 
     def close(self) -> None:
         """Close the database; safe to call twice. It is opened anew by the next call of another method."""
@@ -142,11 +145,24 @@ class Library:
         """Take in a clip that was written. Raises as ``refresh``; a later scan takes it in then."""
         self.refresh(clip.path)
 
+    def announce(self, path: Path) -> None:
+        """A clip was written, and will be taken in."""
+        with self._lock:
+            self._awaited[path.stem] = None
+
+    def awaited(self) -> list[str]:
+        """Clips that were announced and are not taken in yet, the newest first. Raises ``LibraryError``."""
+        with self._lock:
+            names = list(reversed(self._awaited))
+        return [name for name in names if self.get(name) is None]
+
     def refresh(self, path: Path) -> None:
         """Take in what the receipt of a clip says now. Raises ``LibraryError`` and ``ClipError``."""
         receipt_path = path.with_suffix(RECEIPT_SUFFIX)
         receipt, facts = read_receipt(receipt_path)
         self._do(taking_in([(path.stem, receipt, facts)]))
+        with self._lock:
+            self._awaited.pop(path.stem, None)
 
     def keep(self, clip_id: str) -> Entry:
         """The clip is kept, and not rejected.
@@ -237,6 +253,7 @@ class Library:
         gone = [name for name, one in known.items() if not one.gone and name not in seen]
         self._once(lambda db: mark_gone(db, gone))
         self._once(lambda db: db.execute(NOTE_FACT, ("folder_ns", folder_ns)))
+        self.is_scanned = True
         count = len(seen) - len(unreadable)
         return Scanned(clips=count, changed=changed, gone=len(gone), unreadable=tuple(unreadable[:MAX_NAMED]))
 

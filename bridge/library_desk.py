@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,9 +22,9 @@ from bridge.library_query import MAX_LIMIT, Query, parse_query, parse_tags
 from bridge.library_rows import Entry, tags_with
 from bridge.notices import Notice
 from bridge.osc_clients import Client
-from bridge.osc_commands import AgainTake, KeepTake, LibraryCommand, RejectTake, SearchLibrary, TagTake
+from bridge.osc_commands import AgainTake, ClipPlaced, KeepTake, LibraryCommand, RejectTake, SearchLibrary, TagTake
 from bridge.osc_errors import INTERNAL
-from bridge.osc_replies import ErrorReply, FoundReply, KeptReply, RejectedReply, Reply, TaggedReply
+from bridge.osc_replies import ErrorReply, FoundReply, KeptReply, PlacedReply, RejectedReply, Reply, TaggedReply
 from bridge.receipt_schema import Receipt
 from bridge.retention import LibraryConfig, prune
 from bridge.session import SessionState
@@ -57,10 +57,11 @@ class _Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paths:
-    """What the desk asks the daemon: the session, the path of a take of this run, and to make a clip."""
+    """What the desk asks the daemon: the session, the path of a take of this run, clips in use, and to make a clip."""
 
     session: Callable[[], SessionState]
     made: Callable[[str | None, int], Path | None]
+    in_use: Callable[[], Collection[str]]
     generate: Callable[[SessionState, Client | None], None]
 
 
@@ -117,6 +118,7 @@ class LibraryDesk:
 
     def note(self, path: Path) -> None:
         """A clip was written, or its receipt changed."""
+        self.library.announce(path)
         self._waiting.put_nowait(_Work(do=lambda: self.library.refresh(path)))
 
     def note_placed(self, path: Path, where: str) -> None:
@@ -149,6 +151,8 @@ class LibraryDesk:
                 self._say(name, take, client, lambda one: {"tags": tags_with(one.tags, add, remove)}, _tagged)
             case AgainTake(id=name, take=take):
                 self._again(name, take, client)
+            case ClipPlaced(id=name, take=take, where=where):
+                self._say(name, take, client, lambda _: {"placed": where}, _placed(where))
 
     def _search(self, text: str, client: Client | None) -> None:
         query, session = parse_query(text), self._paths.session()
@@ -260,9 +264,7 @@ class LibraryDesk:
             self._timer = asyncio.get_running_loop().call_later(pause_s, self._prune)
 
     def _prune(self) -> None:
-        session = self._paths.session()
-        in_use = [one.path.stem for one in (session.given, session.drum_track) if one]
-        spared = frozenset(in_use)
+        spared = self._paths.in_use()
         do = lambda: log.info("library: %s", prune(self.library, self._settings, self._now(), spared=spared))  # noqa: E731
         self._waiting.put_nowait(_Work(do=do))
         self._prune_later(PRUNE_S)
@@ -302,6 +304,10 @@ def _kept(path: Path, receipt: Receipt) -> Reply:
 
 def _rejected(path: Path, receipt: Receipt) -> Reply:
     return RejectedReply(id=receipt.request_id, take=receipt.take, path=str(path))
+
+
+def _placed(where: str) -> Callable[[Path, Receipt], Reply]:
+    return lambda _, receipt: PlacedReply(id=receipt.request_id, take=receipt.take, where=where)
 
 
 def _tagged(path: Path, receipt: Receipt) -> Reply:

@@ -13,8 +13,8 @@ from threading import Lock
 from typing import Any, Final
 
 from bridge.clip_shelf import FolderShelf, Page, ShelvedClip
-from bridge.library import Library
-from bridge.library_query import parse_query
+from bridge.library import Library, LibraryError
+from bridge.library_query import Query, parse_query
 from bridge.session import SessionState
 from bridge.staleness import changed_parts
 from midi.errors import SidemanError
@@ -32,6 +32,30 @@ class LibraryShelf(FolderShelf):
         self._library, self._session = library, session
         self._stale: OrderedDict[tuple[str, int], list[str] | None] = OrderedDict()
         self._stale_lock = Lock()
+
+    def page(self, limit: int, offset: int) -> Page:
+        """The newest clips after the first ``offset``: out of the library, and out of the folder where it has them not.
+
+        That is so until the folder was scanned, when the library cannot be read, and when files were taken away by
+        hand. Clips that are not taken in yet come first.
+        """
+        try:
+            page = self._page_of_library(limit, offset)
+        except LibraryError:
+            page = None
+        return page or super().page(limit, offset)
+
+    def _page_of_library(self, limit: int, offset: int) -> Page | None:
+        if not self._library.is_scanned:
+            return None
+        new = [clip for name in self._library.awaited() if (clip := self.get(name))]
+        first = new[offset : offset + limit]
+        query = Query(limit=max(1, limit - len(first)))
+        entries = self._library.search(query, max(0, offset - len(new))) if len(first) < limit else []
+        known = [clip for entry in entries if (clip := self.get(entry.id))]
+        if len(known) < len(entries):
+            return None
+        return Page(clips=(*first, *known), total=len(new) + self._library.count(query))
 
     def found(self, text: str, limit: int, offset: int) -> Page:
         """The clips that a search means. Raises ``BadQuery`` and ``LibraryError``."""

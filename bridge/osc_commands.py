@@ -197,7 +197,7 @@ class SearchLibrary:
     query: str
 
 
-LibraryCommand = KeepTake | RejectTake | TagTake | AgainTake | SearchLibrary
+LibraryCommand = KeepTake | RejectTake | TagTake | AgainTake | SearchLibrary | ClipPlaced
 """What is said to the library of takes, and asked of it."""
 
 
@@ -233,7 +233,7 @@ class Release:
     """A button was let go; nothing happens."""
 
 
-TakeCommand = NextTake | ClipPlaced | LibraryCommand
+TakeCommand = NextTake | LibraryCommand
 """What is said of takes."""
 OtherCommand = (
     TakeCommand | ChartCommand | DawCommand | PlayerCommand | Ping | Subscribe | Unsubscribe | AskState | Release

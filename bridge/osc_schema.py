@@ -764,8 +764,8 @@ _ROWS: Final = (
             ),
         ),
         build=lambda clip_id, take, where: ClipPlaced(id=clip_id, take=take, where=where),
-        meaning="A relay has placed a clip of this daemon in the DAW on its machine. Told to everybody as "
-        "`/sideman/placed`.",
+        meaning="A relay has placed a clip, of this run or one that the library has, in the DAW on its machine. Told "
+        "to everybody as `/sideman/placed`.",
         example=("verse-1", 0, "track Sideman, slot 1"),
     ),
     CommandRow(

@@ -22,16 +22,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from bridge import player_mix as mix
-from bridge.errors import RequestError, SidemanError
+from bridge.errors import RequestError
 from bridge.osc_clients import Client
 from bridge.osc_commands import PlayerCommand, PlayerDo, PlayerLevel, PlayerTake
 from bridge.osc_errors import INTERNAL
 from bridge.osc_replies import ErrorReply, PlayerReply, Reply
 from bridge.player_config import MIN_LEVEL_DB, PlayerConfig
 from bridge.player_feed import Feeder
-from bridge.player_health import Health
+from bridge.player_health import TELL_S, Health
 from bridge.player_output import Output, OutputKeeper
-from bridge.player_shelf import Shelf
+from bridge.player_shelf import Shelf, Wish
 from bridge.player_take import Take
 from bridge.player_tempo import Adapting, Unfit
 from bridge.session import SessionState
@@ -77,8 +77,9 @@ class Player:
         self._device: Output | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._feeding: asyncio.Task[None] | None = None
-        self._shelf = Shelf(self._wanted, self._failed)
+        self._shelf = Shelf(self._wanted, tell)
         self._wake = asyncio.Event()
+        self._mistake_at = float("-inf")
 
     async def start(self) -> None:
         """Begin where the configuration says so. Raises ``StartError`` where there is no library for audio."""
@@ -93,8 +94,10 @@ class Player:
         self._feeding = self._keeper = None
         for task in tasks:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        for end in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(end, Exception):
+                log.error("The player's output has failed", exc_info=end)
+        self._device = None
         await self._shelf.close()
 
     def changed(self) -> None:
@@ -104,7 +107,7 @@ class Player:
     def made(self, request_id: str, take: int, path: Path) -> None:
         """A new take lies on disk: it is launched, where the configuration says so."""
         if self.is_on and self._config.auto:
-            self._shelf.fetch(request_id, take, lambda: path, None, self._launched)
+            self._shelf.fetch(Wish(id=request_id, take=take, purpose="play"), lambda: path, self._launched)
 
     def handle(self, command: PlayerCommand, client: Client | None) -> None:
         """Carry out one command. Raises ``RequestError``."""
@@ -115,8 +118,9 @@ class Player:
             case PlayerTake(action=action, id=request_id, take=take):
                 if not self.is_on:
                     raise RequestError("The player is off: send /sideman/player/on first.")
+                wish = Wish(id=request_id, take=take, purpose=action, client=client)
                 use = self._launched if action == "play" else self._auditioned
-                self._shelf.fetch(request_id, take, lambda: self._find(request_id, take), client, use)
+                self._shelf.fetch(wish, lambda: self._find(request_id, take), use)
             case PlayerDo(action="on"):
                 self._switch_on(None)
             case PlayerDo(action=action):
@@ -124,6 +128,13 @@ class Player:
                 if action != "stop":
                     self._switch_off()
         self._wake.set()
+
+    def in_use(self) -> frozenset[Path]:
+        """The files of the takes that are heard, or wait to be."""
+        state = self._feeder.state
+        launched = (launch.take for launch in (state.playing, state.pending) if launch)
+        takes = (*launched, *filter(None, [state.auditioned]))
+        return frozenset(take.path for take in takes if take.path)
 
     def view(self) -> dict[str, Any]:
         """What ``/sideman/state`` says of it."""
@@ -140,6 +151,7 @@ class Player:
             "ahead_ms": round(1e3 * self._feeder.ahead_s),
             "underruns": self._health.missed,
             "device_underruns": self._health.late,
+            "slowest_block_us": device.ring.slowest_ns // 1000 if device else None,
         }
 
     # On and off
@@ -166,9 +178,8 @@ class Player:
         if (facts.rate_hz, facts.channels) != (settings.rate_hz, settings.channels):
             state = self._feeder.state
             self._feeder = self._feeder_for(facts.rate_hz, facts.channels)
-            for launch in (state.playing, state.pending):
-                if launch:
-                    self._shelf.refit(launch.take, self._launched)
+            if launch := state.pending or state.playing:
+                self._shelf.refit(launch.take, self._launched)
         self._device = output
         self._health = self._health.anew()
         self._feeder.attach(output.ring, self._monotonic(), facts.latency_s)
@@ -207,9 +218,6 @@ class Player:
         settings = self._feeder.settings
         return settings.rate_hz, settings.channels
 
-    def _failed(self, request_id: str, error: SidemanError, client: Client | None) -> None:
-        self._tell(ErrorReply(id=request_id, code=error.code, message=str(error)), client)
-
     def _launched(self, take: Take) -> None:
         self._change(lambda state, view, at: mix.launched(state, take, view, at, self._feeder.settings))
         pending = self._feeder.state.pending
@@ -240,13 +248,19 @@ class Player:
             try:
                 self._tick()
             except Exception:
-                log.exception("The player has stopped what it played")
-                text = "The player met an unexpected error and stopped what it played; the log has the details."
-                self._tell(ErrorReply(code=INTERNAL, message=text), None)
-                self._feeder.drop()
+                self._mistaken()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK_S):
                     await self._wake.wait()
+
+    def _mistaken(self) -> None:
+        """Play nothing more, and say so, however often it happens."""
+        self._feeder.drop()
+        if (now := self._monotonic()) - self._mistake_at >= TELL_S:
+            self._mistake_at = now
+            log.exception("The player has stopped what it played")
+            text = "The player met an unexpected error and stopped what it played; the log has the details."
+            self._tell(ErrorReply(code=INTERNAL, message=text), None)
 
     def _tick(self) -> None:
         now = self._monotonic()
@@ -276,6 +290,9 @@ class Player:
             self._shelf.stretch(unfit, lambda longer: self._stretched(unfit, longer), self._stretch_ended)
 
     def _stretched(self, unfit: Unfit, longer: Take) -> None:
+        state = self._feeder.state
+        if not any(launch and launch.take is unfit.take for launch in (state.playing, state.pending)):
+            return  # another plays by now
         self._change(lambda state, _, at: mix.swapped(state, unfit.take, longer))
         self._wake.set()
         per_cent = 100 * (unfit.ratio - 1)

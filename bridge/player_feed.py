@@ -102,7 +102,7 @@ class Feeder:
         self._base = self._due(now + latency_s)
         self._ring = ring
         self._clock = DeviceClock.free(self.settings.rate_hz, frame=self._base, at=now + latency_s)
-        self._steps.clear()
+        self._leave_steps()
         self._head = self._base
         rise = Fade(self._base, self.settings.crossfade)
         self.state = replace(self.state, gain=Ramp(before=0.0, after=self.state.gain.after, fade=rise))
@@ -112,7 +112,7 @@ class Feeder:
         self._ring = None
         at = self._clock.time_of(self._head)
         self._clock = DeviceClock.free(self.settings.rate_hz, frame=self._head, at=max(at, now))
-        self._steps.clear()
+        self._leave_steps()
 
     def drop(self) -> None:
         """Play nothing more, at the same level."""
@@ -207,6 +207,12 @@ class Feeder:
                 ring.write(first - self._base, audio)
             self._steps.append(_Step(first, before, told))
             self._head = first + CHUNK
+
+    def _leave_steps(self) -> None:
+        """What was mixed stays as it is; what it tells is told when it is due."""
+        for step in self._steps:
+            self._telling.extend(step.told)
+        self._steps.clear()
 
     def _reached(self) -> Iterator[Told]:
         """What is true by now; steps that were heard are forgotten."""

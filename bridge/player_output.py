@@ -78,6 +78,9 @@ async def open_output(config: PlayerConfig) -> Output | Refused:
         shutil.rmtree(folder, ignore_errors=True)  # both have it mapped; Windows keeps it until the end
         ring = Ring(memory, answer.frames, answer.channels)
         return Output(facts=answer, ring=ring, process=process, memory=memory, folder=folder)
+    except OSError as error:
+        await _end(process, folder)
+        return Refused(missing=False, message=f"The output's process cannot be started: {error.strerror or error}.")
     except BaseException:
         await _end(process, folder)
         raise

@@ -1,11 +1,11 @@
 """The process of the output: ``python -m bridge.player_process WISH``, started by ``bridge.player_output``.
 
-Threading contract. PortAudio calls ``_Callback.block`` on a thread of its own whenever the device wants frames. It
-copies them from the ring, with the counts and the time stamp that belong to a copy (``bridge.ring``), and does nothing
-else: it takes no lock, opens nothing, writes no message, and everything that it touches was made before the first
-block. The main thread waits for the end of standard input or of the stream, so the callback has this interpreter to
-itself; that is why the output has a process of its own, and why a device that vanishes or a library that hangs takes
-nothing along.
+Threading contract. PortAudio calls a function in machine code (``bridge.ring_reader.device_callback``) on a thread of
+its own whenever the device wants frames. It copies them from the ring, with the counts and the time stamp that belong
+to a copy, and does nothing else: it takes no lock, the interpreter's neither, opens nothing, writes no message, and
+everything that it touches was made before the first block. The main thread waits for the end of standard input or of
+the stream. The output has a process of its own so that a device that vanishes or a library that hangs takes nothing
+along, and so that nothing else asks for memory here while it plays.
 
 ``WISH`` is JSON, and so are the lines on standard output.
 """
@@ -19,20 +19,17 @@ import mmap
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Final, Protocol
+from typing import Final
 
-from bridge.ring import RingReader, ring_bytes
+from bridge.ring import ring_bytes
 
 CHANNELS: Final = 2
 RING_S: Final = 2.0
 RING_NAME: Final = "ring"
-LONGEST_LATENCY_S: Final = 2.0
-"""A device that says it is further away than this is not believed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,35 +60,6 @@ class Refused:
 
     missing: bool
     message: str
-
-
-class _Times(Protocol):
-    """When a block is asked for and when it will sound, by the stream's own clock, in seconds."""
-
-    currentTime: float  # noqa: N815 - PortAudio's names
-    outputBufferDacTime: float  # noqa: N815
-
-
-class _Status(Protocol):
-    """What happened before a block."""
-
-    output_underflow: bool
-
-
-class _Callback:
-    """What PortAudio calls, and what that needs."""
-
-    def __init__(self, reader: RingReader, latency_s: float, monotonic: Callable[[], float]) -> None:
-        self._reader = reader
-        self._latency_s = latency_s
-        self._monotonic = monotonic
-
-    def block(self, out: bytearray, frames: int, times: _Times, status: _Status) -> None:
-        """Fill a block."""
-        ahead_s = times.outputBufferDacTime - times.currentTime
-        if not 0.0 < ahead_s < LONGEST_LATENCY_S:
-            ahead_s = self._latency_s
-        self._reader.read_into(memoryview(out), frames, self._monotonic() + ahead_s, status.output_underflow)
 
 
 Tell = Callable[[Opened | Refused], None]
@@ -128,28 +96,30 @@ def _play_with(library: ModuleType, wish: Wish, tell: Tell, wait: Wait) -> None:
     path.write_bytes(bytes(ring_bytes(frames, channels)))
     ended = threading.Event()
     with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
-        reader = RingReader(memory, frames, channels)
-        callback = _Callback(reader, device[f"default_{wish.latency}_output_latency"], time.monotonic)
-        stream = library.RawOutputStream(
+        from bridge.ring_reader import address_of, device_callback, hold_in_memory, prepare  # noqa: PLC0415 - the daemon needs no compiler
+
+        prepare(memory, frames, channels, latency_s=device[f"default_{wish.latency}_output_latency"])
+        callback = device_callback()
+        stream = library._StreamBase(  # the class for streams with a callback of C
+            kind="output",
             samplerate=rate,
             blocksize=wish.block,
             device=device["index"],
             channels=channels,
             dtype="float32",
             latency=wish.latency,
-            callback=callback.block,
+            callback=callback.address,
+            userdata=importlib.import_module("cffi").FFI().cast("void *", address_of(memory)),
             finished_callback=ended.set,
             dither_off=True,
         )
-        gc.collect()
-        gc.freeze()
         gc.disable()
         with stream:
+            hold_in_memory()
             latency_s = float(stream.latency)
             name = device["name"]
             tell(Opened(device=name, rate_hz=rate, channels=channels, frames=frames, latency_s=latency_s))
             wait(ended)
-        reader.release()
 
 
 def _reason(error: Exception) -> str:

@@ -35,11 +35,17 @@ class Take:
     rate_hz: int
     sounds: tuple[Sound, ...]
     """As it was made, and then stretched to other lengths."""
+    path: Path | None = None
+    """The file that it was read from."""
 
     @property
     def name(self) -> str:
         """As users know it."""
         return f"take {self.number} of {self.id}"
+
+    def has_format(self, rate_hz: int, channels: int) -> bool:
+        """Whether it can be heard at this rate, on so many channels."""
+        return (self.rate_hz, self.sounds[0].samples.shape[1]) == (rate_hz, channels)
 
     def seconds(self, sound: Sound) -> float:
         """The length of one of its sounds."""
@@ -86,15 +92,15 @@ def load_take(path: Path, request_id: str, number: int, *, rate_hz: int, channel
         beats=Beats(end - receipt.start),
         rate_hz=rate_hz,
         sounds=(Sound(np.ascontiguousarray(audio)),),
+        path=path,
     )
 
 
 def refitted(take: Take, rate_hz: int, channels: int) -> Take:
     """A take in another format, without its stretched versions; the same one where it has the format."""
-    samples = take.sounds[0].samples
-    if (take.rate_hz, samples.shape[1]) == (rate_hz, channels):
+    if take.has_format(rate_hz, channels):
         return take
-    audio = resampled(fitted(samples, channels), take.rate_hz, rate_hz)
+    audio = resampled(fitted(take.sounds[0].samples, channels), take.rate_hz, rate_hz)
     return replace(take, rate_hz=rate_hz, sounds=(Sound(np.ascontiguousarray(audio)),))
 
 

@@ -22,6 +22,8 @@ from bridge.wav import BYTES_PER_SAMPLE
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 15.0
 ResultT = TypeVar("ResultT")
+MAX_REFUSALS: Final = 10
+"""A daemon that is there and answers no clip is given up after this many times: a minute and a half."""
 MAX_WRONG: Final = 3
 """A file that is never what its receipt says is given up after this many times."""
 TIMEOUT: Final = httpx2.Timeout(10.0, connect=5.0)
@@ -29,6 +31,10 @@ IDENTITY: Final = {"accept-encoding": "identity"}
 MAX_HEAD_BYTES: Final = 1 << 16
 """What a WAV file has besides its samples."""
 MAX_AUDIO_BYTES: Final = 1 << 32
+
+
+class Refusal(httpx2.RemoteProtocolError):
+    """The daemon, or what stands before it, has answered, and not with the clip."""
 
 
 class ClipGone(ClipError):
@@ -85,13 +91,19 @@ class Fetcher:
         raise ClipGone(f"{clip_id} came {MAX_WRONG} times as another file than its receipt says, and is given up.")
 
     async def _patiently(self, clip_id: str, step: Callable[[], Awaitable[ResultT]]) -> ResultT:
-        """Repeat a step with growing pauses until the link holds; progress makes the pause short again."""
-        pause_s = FIRST_PAUSE_S
+        """Repeat a step with growing pauses until the link holds; progress makes the pause short again.
+
+        Raises ``ClipGone`` where what answers goes on refusing.
+        """
+        pause_s, refusals = FIRST_PAUSE_S, 0
         while True:
             before = self._came
             try:
                 return await step()
             except httpx2.RequestError as error:
+                refusals = 0 if self._came > before else refusals + isinstance(error, Refusal)
+                if refusals == MAX_REFUSALS:
+                    raise ClipGone(f"{clip_id}: {error}, {MAX_REFUSALS} times; it is given up.") from None
                 pause_s = FIRST_PAUSE_S if self._came > before else pause_s
                 why = str(error) or type(error).__name__
                 self._tell(f"{clip_id}: the link broke ({why}); on again in {pause_s:g} s")
@@ -170,7 +182,7 @@ def _require(response: httpx2.Response, clip_id: str) -> None:
     if response.status_code in {404, 410}:
         raise ClipGone(f"{clip_id} is not on the daemon's machine any more.")
     if response.status_code not in {200, 206}:
-        raise httpx2.RemoteProtocolError(f"the daemon answered {response.status_code}")
+        raise Refusal(f"the daemon answered {response.status_code}")
 
 
 def _size_of(path: Path) -> int:

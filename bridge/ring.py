@@ -1,10 +1,10 @@
 """Audio on its way from the feeder to the device's callback: a ring in memory that two processes share.
 
 Threading contract. There is one writer, the feeder in the daemon, and one reader, the audio callback in the process of
-the output. Neither ever waits for the other: there is no lock. Each counter has one side that writes it, in one
-aligned store of eight bytes. The reader copies frames, advances ``read`` by as many as the device asked for whether
-they were there or not, counts what was missing, and leaves the time stamp that came with the block; it does nothing
-else. So frame ``n`` of the ring is always frame ``n`` of the device, whatever went wrong.
+the output (``bridge.ring_reader``). Neither ever waits for the other: there is no lock. Each counter has one side that
+writes it, in one aligned store of eight bytes. The reader copies frames, advances ``read`` by as many as the device
+asked for whether they were there or not, counts what was missing, and leaves the time stamp that came with the block;
+it does nothing else. So frame ``n`` of the ring is always frame ``n`` of the device, whatever went wrong.
 
 The writer may write again what was not read yet, at a distance of at least a block from ``read``: what it relies on is
 older than a block, so the order in which two stores become visible does not matter. A reader that comes nearer hears
@@ -26,9 +26,12 @@ BYTES_PER_SAMPLE: Final = 4
 STAMPS: Final = 64
 """Blocks whose time stamps are kept."""
 _WORD: Final = 8
-_READ, _WRITTEN, _UNDERRUNS, _MISSED, _LATE, _BLOCK, _STAMPED = range(7)
-_FIRST_STAMP: Final = 8
-HEADER_BYTES: Final = (_FIRST_STAMP + 2 * STAMPS) * _WORD
+READ, WRITTEN, UNDERRUNS, MISSED, LATE, BLOCK, STAMPED, SLOWEST, FRAMES, CHANNELS, LATENCY, CLOCK = range(12)
+"""Words of the header. From ``FRAMES`` on they are set before the first block; ``LATENCY`` is in seconds, a float, and
+``CLOCK`` is the reader's, to read the time into."""
+FIRST_STAMP: Final = 12
+HEADER_WORDS: Final = FIRST_STAMP + 2 * STAMPS
+HEADER_BYTES: Final = HEADER_WORDS * _WORD
 
 
 class Stamp(NamedTuple):
@@ -43,58 +46,11 @@ def ring_bytes(frames: int, channels: int) -> int:
     return HEADER_BYTES + frames * channels * BYTES_PER_SAMPLE
 
 
-class RingReader:
-    """The callback's end. Everything that it needs is made here, before the first block."""
-
-    def __init__(self, memory: Memory, frames: int, channels: int) -> None:
-        """``memory`` has ``ring_bytes(frames, channels)`` bytes and was zero when the ring was made."""
-        whole = memoryview(memory)
-        self._counters = whole[:HEADER_BYTES].cast("q")
-        self._times = whole[:HEADER_BYTES].cast("d")
-        self._audio = whole[HEADER_BYTES : ring_bytes(frames, channels)]
-        self._frames = frames
-        self._frame_bytes = channels * BYTES_PER_SAMPLE
-        self._silence = memoryview(bytes(len(self._audio)))
-
-    def read_into(self, out: memoryview, frames: int, at: float, late: bool) -> None:
-        """Fill ``out`` with the next frames, and with silence where they are missing.
-
-        ``at`` is the monotonic time at which the device sounds the first one; ``late`` says that the device ran dry
-        before this block.
-        """
-        counters = self._counters
-        first = counters[_READ]
-        there = min(max(counters[_WRITTEN] - first, 0), frames)
-        split = there * self._frame_bytes
-        start = first % self._frames * self._frame_bytes
-        upper = min(split, len(self._audio) - start)
-        out[:upper] = self._audio[start : start + upper]
-        if upper < split:
-            out[upper:split] = self._audio[: split - upper]
-        if there < frames:
-            out[split:] = self._silence[: len(out) - split]
-            if counters[_WRITTEN]:
-                counters[_UNDERRUNS] += 1
-                counters[_MISSED] += frames - there
-        counters[_READ] = first + frames
-        counters[_LATE] += late
-        counters[_BLOCK] = max(counters[_BLOCK], frames)
-        slot = _FIRST_STAMP + 2 * (counters[_STAMPED] % STAMPS)
-        counters[slot] = first
-        self._times[slot + 1] = at
-        counters[_STAMPED] += 1
-
-    def release(self) -> None:
-        """Let go of the memory, so that it can be closed."""
-        for view in (self._counters, self._times, self._audio):
-            view.release()
-
-
 class Ring:
     """The feeder's end."""
 
     def __init__(self, memory: Memory, frames: int, channels: int) -> None:
-        """As ``RingReader``."""
+        """``memory`` has ``ring_bytes(frames, channels)`` bytes and was zero when the ring was made."""
         whole = np.frombuffer(memory, dtype=np.uint8)
         self._counters: npt.NDArray[np.int64] = whole[:HEADER_BYTES].view(np.int64)
         self._times: npt.NDArray[np.float64] = whole[:HEADER_BYTES].view(np.float64)
@@ -106,32 +62,37 @@ class Ring:
     @property
     def read(self) -> int:
         """Frames that the device has taken."""
-        return int(self._counters[_READ])
+        return int(self._counters[READ])
 
     @property
     def written(self) -> int:
         """Frames that were written: the first that was not."""
-        return int(self._counters[_WRITTEN])
+        return int(self._counters[WRITTEN])
 
     @property
     def underruns(self) -> int:
         """Blocks for which not every frame was there."""
-        return int(self._counters[_UNDERRUNS])
+        return int(self._counters[UNDERRUNS])
 
     @property
     def missed(self) -> int:
         """Frames that were not there."""
-        return int(self._counters[_MISSED])
+        return int(self._counters[MISSED])
 
     @property
     def late(self) -> int:
         """Blocks before which the device itself ran dry."""
-        return int(self._counters[_LATE])
+        return int(self._counters[LATE])
 
     @property
     def block(self) -> int:
         """Most frames that the device has asked for at once."""
-        return int(self._counters[_BLOCK])
+        return int(self._counters[BLOCK])
+
+    @property
+    def slowest_ns(self) -> int:
+        """How long the callback has taken at most."""
+        return int(self._counters[SLOWEST])
 
     def write(self, first: int, samples: Samples) -> None:
         """Put samples at the frames from ``first`` on. Where that leaves a gap, the gap is silent.
@@ -147,12 +108,12 @@ class Ring:
         upper = min(len(samples), self.frames - start)
         self._audio[start : start + upper] = samples[:upper]
         self._audio[: len(samples) - upper] = samples[upper:]
-        self._counters[_WRITTEN] = max(end, self.written)
+        self._counters[WRITTEN] = max(end, self.written)
 
     def new_stamps(self) -> list[Stamp]:
         """The time stamps that came since the last call, oldest first; of too many, the newest."""
-        count = int(self._counters[_STAMPED])
+        count = int(self._counters[STAMPED])
         first = max(self._stamps_seen, count - STAMPS // 2)
         self._stamps_seen = count
-        slots = [_FIRST_STAMP + 2 * (number % STAMPS) for number in range(first, count)]
+        slots = [FIRST_STAMP + 2 * (number % STAMPS) for number in range(first, count)]
         return [Stamp(int(self._counters[slot]), float(self._times[slot + 1])) for slot in slots]

@@ -120,6 +120,26 @@ def jack_server(name: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
                 process.terminate()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Xruns:
+    """Cycles that a server without a sound card began too late. ``own``: it woke too late itself, for its clients had
+    done their part within a period. ``graph``: its clients took longer than a period, or had not finished."""
+
+    own: int
+    graph: int
+
+    def __sub__(self, other: Xruns) -> Xruns:
+        return Xruns(own=self.own - other.own, graph=self.graph - other.graph)
+
+
+def xruns_told(folder: Path) -> Xruns:
+    """What the server in a folder has told so far."""
+    log = (folder / "jackd.log").read_text(errors="replace")
+    took = [int(micros) for micros in re.findall(r"JackTimedDriver::Process XRun = (\d+) usec", log)]
+    own = sum(micros < 1e6 * PERIOD / RATE for micros in took)
+    return Xruns(own=own, graph=len(took) - own + len(re.findall(r"JackEngine::XRun: client", log)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Recording:
     """``audio`` by the server's frames. Frame 0 began at the monotonic time ``began``, and is heard ``latency``

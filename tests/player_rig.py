@@ -13,7 +13,8 @@ from bridge import player_mix as mix
 from bridge.player_feed import CHUNK, Feeder
 from bridge.player_take import Take
 from bridge.player_voices import Sound
-from bridge.ring import Ring, RingReader, ring_bytes
+from bridge.ring import Ring, ring_bytes
+from bridge.ring_reader import RingReader
 from bridge.session import SessionState, reduce
 from midi import events as ev
 from midi.time import Beats, Bpm, Seconds
@@ -115,7 +116,7 @@ class Rig:
             out = bytearray(self.block * 2 * 4)
             late = self._random.uniform(0.0, self.jitter_s)
             first = self.ring.read
-            self._reader.read_into(memoryview(out), self.block, self.sounds_at(first) + late, late=False)
+            self._reader.read_into(out, self.block, self.sounds_at(first) + late, late=False)
             self.blocks.append(np.frombuffer(out, dtype=np.float32).reshape(-1, 2))
             self.now = self.began + self.ring.read / (RATE * (1 + self.drift))
 

@@ -14,6 +14,7 @@ import pytest
 from http_bench import Bench, a_clip, heard, heard_at, on_loop, serving, until
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.websockets import WebSocket
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from bridge import http_events, http_guard, http_server
@@ -335,6 +336,13 @@ async def test_a_client_that_never_reads_is_cut_off_and_others_hear_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_events, "SEND_LIMIT_S", 0.2)
+    closing, really_close = [], WebSocket.close
+
+    async def close(socket: WebSocket, code: int = 1000, reason: str | None = None) -> None:
+        closing.append(reason)
+        await really_close(socket, code, reason)
+
+    monkeypatch.setattr(WebSocket, "close", close)
     async with serving(tmp_path) as bench, bench.websocket() as other:
         reader, writer = await _raw_websocket(bench)
         await until(lambda: len(bench.http.hub) == 2)
@@ -349,6 +357,7 @@ async def test_a_client_that_never_reads_is_cut_off_and_others_hear_on(
                 while True:
                     await reader.readexactly(1 << 16)
         writer.close()
+        assert closing == [], "it is not waited for once more"
 
 
 async def _raw_websocket(bench: Bench) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -66,9 +66,12 @@ def test_a_session_over_http_becomes_a_clip_that_can_be_fetched(daemon: SpawnedD
 
 
 def test_a_clip_that_a_relay_has_placed_is_told_to_everybody(client: httpx2.Client, daemon: SpawnedDaemon) -> None:
-    lost = client.post("/api/command/clip/placed", json={"id": "nobody", "take": 0, "where": "x"})
-    assert (lost.status_code, lost.json()["error"]["code"]) == (422, "bad_request")
     with connect(f"ws{daemon.url.removeprefix('http')}api/events", proxy=None) as events:
+        lost = {"address": "/sideman/clip/placed", "arguments": {"id": "nobody", "take": 0, "where": "x"}}
+        events.send(json.dumps(lost))
+        while (event := json.loads(events.recv(20))).get("address") != "/sideman/error":
+            pass
+        assert event["arguments"]["code"] == "no_such_clip"
         asked = {"/sideman/key": "C", "/sideman/generate": "p"}
         client.post("/api/command", json=[{"address": one, "arguments": [text]} for one, text in asked.items()])
         while json.loads(events.recv(60)).get("address") != "/sideman/done":
@@ -77,6 +80,24 @@ def test_a_clip_that_a_relay_has_placed_is_told_to_everybody(client: httpx2.Clie
         while (event := json.loads(events.recv(20))).get("address") != "/sideman/placed":
             pass
         assert event["arguments"] == {"id": "p", "take": 0, "where": "slot 9"}
+
+
+def test_a_clip_of_an_earlier_run_is_placed_by_a_relay_and_of_no_other(tmp_path: Path) -> None:
+    with spawned_daemon(tmp_path / "clips") as spawned, OscClient(spawned.host, spawned.port) as osc:
+        osc.send("/sideman/subscribe")
+        osc.send("/sideman/chords", "s", "C |")
+        osc.send("/sideman/generate", "s", "old")
+        list(osc.hear_until("/sideman/done", within_s=60))
+    with spawned_daemon(tmp_path / "clips") as spawned, OscClient(spawned.host, spawned.port) as osc:
+        osc.send("/sideman/subscribe")
+        osc.send("/sideman/clip/placed", "sis", "old", 0, "slot 3")
+        told = list(osc.hear_until("/sideman/placed", within_s=20))[-1]
+        assert told.arguments == ("old", 0, "slot 3")
+        osc.send("/sideman/clip/placed", "sis", "old", 7, "slot 4")
+        told = list(osc.hear_until("/sideman/error", within_s=20))[-1]
+        assert told.arguments[1] == "no_such_clip"
+    (receipt,) = (tmp_path / "clips").glob("*.json")
+    assert json.loads(receipt.read_text())["placed"] == "slot 3"
 
 
 def test_the_session_says_where_http_is(client: httpx2.Client, daemon: SpawnedDaemon) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -30,23 +30,25 @@ ASKER = Client(host="127.0.0.1", port=9)
 class Scene:
     """A desk, and all that it said and asked for."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: LibraryConfig) -> None:
         self.folder = ClipFolder(folder)
         self.said: list[Reply] = []
         self.asked: list[SessionState] = []
         self.made: dict[tuple[str | None, int], Path] = {}
+        self.in_use: set[str] = set()
         self.library = Library(self.folder)
         self.desk = LibraryDesk(
             self.library,
-            LibraryConfig(),
+            settings,
             Paths(
                 session=SessionState,
                 made=lambda name, take: self.made.get((name, take)),
+                in_use=lambda: self.in_use,
                 generate=lambda state, client: self.asked.append(state),
             ),
             answer=lambda client, reply: self.said.append(reply),
             broadcast=lambda reply, client: self.said.append(reply),
-            now=lambda: datetime.now(UTC),
+            now=lambda: datetime.now(UTC) + timedelta(days=3),
         )
 
     async def until(self, holds: Callable[[], object]) -> None:
@@ -58,9 +60,15 @@ class Scene:
         return [one.message for one in self.said if isinstance(one, NoticeReply)]
 
 
-def play(folder: Path, act: Callable[[Scene], Awaitable[None]]) -> Scene:
+def play(
+    folder: Path,
+    act: Callable[[Scene], Awaitable[None]],
+    settings: LibraryConfig | None = None,
+    before: Callable[[Scene], object] = lambda _: None,
+) -> Scene:
     async def run() -> Scene:
-        scene = Scene(folder)
+        scene = Scene(folder, settings or LibraryConfig())
+        before(scene)
         scene.desk.start()
         try:
             await act(scene)
@@ -158,3 +166,18 @@ def test_a_mistake_is_answered_and_the_rest_goes_on(tmp_path: Path, monkeypatch:
 
     scene = play(tmp_path, act)
     assert [one.code for one in scene.said if isinstance(one, ErrorReply)] == ["internal", "no_such_clip"]
+
+
+def test_a_clip_in_use_is_never_removed(tmp_path: Path) -> None:
+    """Such as one that the player plays: its file stays where it was heard from."""
+
+    def before(scene: Scene) -> None:
+        for name in ("heard", "waiting", "old"):
+            scene.in_use.add(write(scene.folder, name).path.stem)
+        scene.in_use.remove(next(stem for stem in scene.in_use if "old" in stem))
+
+    async def act(scene: Scene) -> None:
+        await scene.until(lambda: len(list(tmp_path.glob("*.wav"))) == 2)
+
+    scene = play(tmp_path, act, LibraryConfig(retain_days=1), before)
+    assert {path.stem for path in tmp_path.glob("*.wav")} == scene.in_use

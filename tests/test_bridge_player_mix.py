@@ -483,6 +483,18 @@ def test_without_a_device_the_song_goes_on_and_a_device_that_comes_back_is_in_it
     assert np.array_equal(rig.audio[place:][:20000], loops_of(own(other), 14 * 24000, 20000))
 
 
+def test_what_was_mixed_ahead_of_a_device_that_goes_is_told_all_the_same() -> None:
+    rig = playing(noise_take("a", bars=2), Rig(ahead_s=0.5), seconds=2.7)
+    rig.launch(noise_take("b", bars=2, seed=1))
+    rig.run(1.1)
+    assert rig.states() == ["launched a"]
+    rig.feeder.detach(rig.now)
+    for _ in range(20):
+        rig.now += 0.05
+        rig.told += rig.feeder.tick(rig.session, rig.now)
+    assert rig.states() == ["launched a", "ended a", "launched b"]
+
+
 def test_a_feeder_that_was_held_up_counts_and_goes_on_in_time() -> None:
     take = noise_take("a", bars=2)
     rig = playing(take, seconds=2.0)

@@ -33,7 +33,7 @@ from bridge.receipt_schema import receipt_from_json
 from bridge.relay import Relay
 from bridge.relay_clients import Numbers
 from bridge.relay_clips import placement_of
-from bridge.relay_fetch import ClipGone, Fetched, Fetcher
+from bridge.relay_fetch import MAX_REFUSALS, ClipGone, Fetched, Fetcher
 from bridge.relay_files import RelayFolder
 from bridge.relay_link import RelayRefused
 from bridge.relay_requests import Requests
@@ -654,6 +654,44 @@ def test_a_relay_is_heard_by_this_machine_alone_unless_hosts_are_named(tmp_path:
     with pytest.raises(StartError, match="allow_hosts"):
         relay(host="0.0.0.0")
     relay(host="0.0.0.0", allow_hosts=["10.0.0.5"])
+
+
+@on_loop
+async def test_a_daemon_that_goes_on_failing_is_given_up_and_says_so(tmp_path: Path) -> None:
+    lines: list[str] = []
+    asked: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.url.path)
+        return httpx2.Response(502)
+
+    bring, client = fetcher(tmp_path, answer, lines)
+    with pytest.raises(ClipGone, match=f"answered 502, {MAX_REFUSALS} times; it is given up"):
+        await bring.fetch("sideman-x-t0")
+    assert len(asked) == MAX_REFUSALS
+    assert len(lines) == MAX_REFUSALS - 1
+    await client.aclose()
+
+
+@on_loop
+async def test_a_daemon_that_fails_for_a_while_is_waited_for_and_a_broken_link_however_long(tmp_path: Path) -> None:
+    clip = a_clip(tmp_path / "there")
+    (tmp_path / "here").mkdir()
+    whole, _ = answering(clip.receipt_path.read_bytes(), clip.path.read_bytes(), clip.sha256)
+    asked: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.url.path)
+        if len(asked) < MAX_REFUSALS:
+            return httpx2.Response(503)
+        if len(asked) < 5 * MAX_REFUSALS:
+            raise httpx2.ConnectError("nobody answers there")
+        response: httpx2.Response = whole(request)
+        return response
+
+    bring, client = fetcher(tmp_path / "here", answer, [])
+    assert (await bring.fetch(clip.id)).path.read_bytes() == clip.path.read_bytes()
+    await client.aclose()
 
 
 @pytest.mark.parametrize("status", [404, 410])

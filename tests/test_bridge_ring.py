@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import mmap
+import re
+import time
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.ring import STAMPS, Ring, RingReader, Stamp, ring_bytes
+from bridge.ring import STAMPS, Ring, Stamp, ring_bytes
+from bridge.ring_reader import RingReader, address_of, device_callback, prepare
 
 FRAMES = 64
 
@@ -31,7 +37,7 @@ class Pair:
 
     def read(self, count: int, at: float = 0.0, *, late: bool = False) -> npt.NDArray[np.float32]:
         out = bytearray(b"\xff" * (count * self.channels * 4))
-        self.reader.read_into(memoryview(out), count, at, late)
+        self.reader.read_into(out, count, at, late)
         return np.frombuffer(out, dtype=np.float32).reshape(count, self.channels)
 
 
@@ -109,10 +115,10 @@ def test_two_maps_of_one_file_are_one_ring(tmp_path: object) -> None:
     ring, reader = Ring(feeding, FRAMES, 1), RingReader(playing, FRAMES, 1)
     ring.write(0, np.full((5, 1), 0.25, dtype=np.float32))
     out = bytearray(20)
-    reader.read_into(memoryview(out), 5, 1.0, late=False)
+    reader.read_into(out, 5, 1.0, late=False)
     assert np.frombuffer(out, dtype=np.float32).tolist() == [0.25] * 5
     assert ring.read == 5
-    reader.release()
+    del reader
     playing.close()
     del ring
     feeding.close()
@@ -140,3 +146,86 @@ def test_each_frame_is_what_was_last_written_there_or_silence(
             due = [pair.due.get(frame, 0.0) for frame in range(first, first + count)]
             assert heard[:, 0].tolist() == due
             assert pair.ring.read == first + count
+
+
+CALLBACK = ctypes.CFUNCTYPE(
+    ctypes.c_int,
+    *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_void_p),
+)
+
+
+class Device:
+    """Calls the compiled callback as PortAudio does."""
+
+    def __init__(self, callback: Any, *, latency_s: float = 0.5) -> None:
+        self._memory = bytearray(ring_bytes(FRAMES, 2))
+        prepare(self._memory, FRAMES, 2, latency_s=latency_s)
+        self.ring = Ring(self._memory, FRAMES, 2)
+        self._compiled, self._call = callback, CALLBACK(callback.address)
+
+    def asks(self, count: int, *, now: float = 10.0, sounds: float = 10.02, flags: int = 0) -> list[float]:
+        out = (ctypes.c_float * (2 * count + 1))(*[9.0] * (2 * count + 1))
+        times = (ctypes.c_double * 3)(0.0, now, sounds)
+        assert self._call(None, out, count, times, flags, address_of(self._memory)) == 0
+        heard = list(out)
+        assert heard.pop() == 9.0, "it wrote beyond what was asked for"
+        return heard
+
+
+@pytest.fixture(scope="module")
+def callback() -> Any:
+    return device_callback()
+
+
+def test_the_callback_copies_through_the_end_of_the_ring(callback: Any) -> None:
+    device = Device(callback)
+    samples = np.arange(4 * FRAMES, dtype=np.float32).reshape(-1, 2) + 1
+    device.ring.write(0, samples[:FRAMES])
+    first = device.asks(FRAMES - 10)
+    device.ring.write(FRAMES, samples[FRAMES : 2 * FRAMES - 10])
+    assert first + device.asks(FRAMES) == samples[: 2 * FRAMES - 10].ravel().tolist()
+    assert (device.ring.underruns, device.ring.late, device.ring.block) == (0, 0, FRAMES)
+
+
+def test_the_callback_counts_and_is_silent_where_nothing_is_there(callback: Any) -> None:
+    device = Device(callback)
+    assert device.asks(4) == [0.0] * 8
+    device.ring.write(4, np.ones((2, 2), np.float32))
+    assert device.asks(6, flags=4) == [1.0] * 4 + [0.0] * 8
+    device.asks(1, flags=1 | 2 | 8 | 16)
+    ring = device.ring
+    assert (ring.read, ring.underruns, ring.missed, ring.late) == (11, 2, 5, 1)
+
+
+@pytest.mark.parametrize(
+    ("sounds", "ahead"),
+    [(10.02, 0.02), (10.0, 0.5), (9.0, 0.5), (12.5, 0.5), (float("nan"), 0.5), (0.0, 0.5)],
+)
+def test_the_callback_stamps_when_a_block_sounds(callback: Any, sounds: float, ahead: float) -> None:
+    """Where the device says something that cannot be, its usual latency counts."""
+    device = Device(callback)
+    before = time.monotonic()
+    device.asks(8, sounds=sounds)
+    after = time.monotonic()
+    (stamp,) = device.ring.new_stamps()
+    assert stamp.frame == 0
+    assert before <= stamp.at - ahead + 1e-6
+    assert stamp.at - ahead - 1e-6 <= after
+
+
+def test_the_callback_reads_the_clock_of_newer_pythons() -> None:
+    """From 3.13 on the clock has another function."""
+
+    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
+    def clock(result: int) -> int:
+        ctypes.c_int64.from_address(result).value = 1_234_500_000_000
+        return 0
+
+    device = Device(device_callback(SimpleNamespace(PyTime_MonotonicRaw=clock)))
+    device.asks(8)
+    (stamp,) = device.ring.new_stamps()
+    assert stamp.at == pytest.approx(1234.5 + 0.02, abs=1e-9)
+
+
+def test_the_callback_asks_for_no_memory(callback: Any) -> None:
+    assert not re.search(r"call [^\n]*@(NRT_\w*[Aa]lloc\w*|malloc|calloc)\b", callback.inspect_llvm())

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import re
 import signal
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from bridge.osc_client import OscClient
@@ -101,7 +106,7 @@ def session(page: Page) -> Any:
 def made(page: Page, takes: int) -> None:
     """Ask for clips with the keyboard, and wait for them."""
     page.keyboard.press("g")
-    expect(page.locator(".take")).to_have_count(takes, timeout=WITHIN_MS)
+    expect(page.locator(".take")).to_have_count(takes, timeout=3 * WITHIN_MS)
 
 
 def test_chords_and_drums_are_written_with_the_keyboard(page: Page) -> None:
@@ -174,6 +179,104 @@ def test_a_clip_is_asked_for_heard_kept_and_dragged_out(page: Page, tmp_path: Pa
     with page.expect_download() as download:
         first.get_by_text("WAV").click()
     assert download.value.suggested_filename == name
+
+
+class Sound:
+    """The device of a daemon whose player is driven by the panel: a stand-in, which writes down what it plays."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self.plug()
+
+    def plug(self) -> None:
+        part = self.folder / "part"
+        part.write_text(json.dumps({"rate": 48000, "channels": 2}))
+        part.replace(self.folder / "device")
+
+    def unplug(self) -> None:
+        (self.folder / "device").unlink()
+
+    def loudness(self) -> float:
+        """Of the last tenth of a second."""
+        played = [path.read_bytes() for path in sorted(self.folder.glob("played-*.raw"))] or [b""]
+        newest = np.frombuffer(played[-1][-8 * 4800 :], np.float32)
+        return float(np.abs(newest).max(initial=0.0))
+
+
+@pytest.fixture
+def sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sound:
+    monkeypatch.setenv("SIDEMAN_TEST_AUDIO", str(tmp_path / "audio"))
+    standins = str(Path(__file__).parent / "standins")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([standins, *filter(None, [os.environ.get("PYTHONPATH")])]))
+    return Sound(tmp_path / "audio")
+
+
+@pytest.fixture
+def two_takes(sound: Sound, page: Page, daemon: SpawnedDaemon) -> Page:
+    """The panel over a daemon that has the device, with two takes, none of which plays."""
+    with OscClient(daemon.host, daemon.port) as client:
+        client.send("/sideman/chords", "s", "Am | F")
+        client.send("/sideman/bars", "i", 1)
+        client.send("/sideman/takes", "i", 2)
+    expect(page.get_by_label("Bars", exact=True)).to_have_value("1")
+    made(page, takes=2)
+    return page
+
+
+def poll(holds: Callable[[], bool], complaint: str) -> None:
+    """Wait for something that another process does."""
+    end = time.monotonic() + WITHIN_MS / 1000
+    while not holds():
+        assert time.monotonic() < end, complaint
+        threading.Event().wait(0.05)
+
+
+def test_a_take_is_played_and_heard_alone_in_the_daemons_player(two_takes: Page, sound: Sound) -> None:
+    page, player = two_takes, two_takes.get_by_role("group", name="Player")
+    newer, older = (page.locator(".take").nth(place) for place in range(2))
+    expect(player).to_contain_text("off: takes are heard in this page alone")
+    page.keyboard.press("j")
+    page.keyboard.press("l")
+    expect(player.get_by_role("button", name="Player", exact=True)).to_have_attribute("aria-pressed", "true")
+    expect(older.locator(".role")).to_have_text("waits")
+    page.keyboard.press(" ")
+    expect(older.locator(".role")).to_have_text("plays")
+    poll(lambda: sound.loudness() > 0.05, "nothing is heard of it")
+    for _ in range(3):
+        page.keyboard.press("-")
+    expect(player.get_by_label("Level")).to_have_value("-9")
+    page.keyboard.press("+")
+    expect(player.get_by_label("Level")).to_have_value("-6")
+    newer.locator(".what").click()
+    newer.get_by_role("button", name="Alone").click()
+    expect(newer.locator(".role")).to_have_text("alone")
+    box = newer.locator(".acts").bounding_box()
+    assert box is not None and box["x"] + box["width"] <= 1024
+    page.keyboard.press("h")
+    expect(page.locator(".role")).to_have_count(0)
+    poll(lambda: sound.loudness() == 0.0, "it is still heard")
+
+
+def test_a_device_that_goes_and_panic_are_seen_in_the_panel(two_takes: Page, sound: Sound) -> None:
+    page, player = two_takes, two_takes.get_by_role("group", name="Player")
+    newer = page.locator(".take").first
+    page.keyboard.press(" ")
+    newer.locator(".what").click()
+    newer.get_by_role("button", name="Play", exact=True).click()
+    expect(newer.locator(".role")).to_have_text("plays")
+    expect(player.get_by_role("status")).to_have_attribute("title", "test output")
+    sound.unplug()
+    expect(player).to_contain_text("no audio device")
+    expect(page.locator("footer")).to_contain_text("is gone")
+    sound.plug()
+    expect(player).not_to_contain_text("no audio device", timeout=2 * WITHIN_MS)
+    expect(newer.locator(".role")).to_have_text("plays")
+    player.get_by_role("button", name="Panic").click()
+    expect(player).to_contain_text("off:")
+    expect(newer.locator(".role")).to_have_count(0)
+    page.keyboard.press("o")
+    expect(player.get_by_label("Level")).to_be_visible()
 
 
 def test_an_edit_keeps_the_bars_that_the_clip_does_not_reach(page: Page, daemon: SpawnedDaemon) -> None:

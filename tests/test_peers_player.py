@@ -201,9 +201,15 @@ def test_a_server_that_ends_is_told_and_one_that_comes_back_is_played_on(tmp_pat
             assert client.state()["player"]["playing"] == {"id": "one", "take": 0}
             with jack_server(name, folder):
                 client.player("opened")
-                with recorder(tmp_path) as recording:
-                    recording.connect()
-                    here = client.state()["transport"]["position"]
-                    until(lambda: client.state()["transport"]["position"] > here + 9.0, "the song stands")
-                    made = recording.stop()
-                place_of(first[4000:30000], made.audio)
+                lost = []
+                for _ in range(TRIES):
+                    with recorder(tmp_path) as recording:
+                        recording.connect()
+                        here = client.state()["transport"]["position"]
+                        until(lambda here=here: client.state()["transport"]["position"] > here + 9.0, "the song stands")
+                        made = recording.stop()
+                    if made.xruns == 0 and made.missed == 0:
+                        place_of(first[4000:30000], made.audio)
+                        return
+                    lost.append((made.xruns, made.missed))
+                pytest.fail(f"the server lost time in each recording, which says nothing then: {lost}")

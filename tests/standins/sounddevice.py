@@ -7,13 +7,15 @@ the library. What is played is written to ``played-N.raw``, N counted up with ea
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
+
+import cffi
 
 FOLDER = Path(os.environ["SIDEMAN_TEST_AUDIO"])
 BLOCK = 512
@@ -45,15 +47,33 @@ def query_devices(name: str | None = None, kind: str | None = None) -> dict[str,
     }
 
 
-class RawOutputStream:
-    def __init__(self, *, samplerate: int, channels: int, callback: Any, finished_callback: Any, **_: Any) -> None:
+CALLBACK = ctypes.CFUNCTYPE(
+    ctypes.c_int,
+    *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_void_p),
+)
+
+
+class _StreamBase:
+    def __init__(
+        self,
+        *,
+        kind: str,
+        samplerate: int,
+        channels: int,
+        callback: int,
+        userdata: Any,
+        finished_callback: Any,
+        **_: Any,
+    ) -> None:
+        assert kind == "output"
         self.latency = LATENCY_S
         self._rate, self._channels = samplerate, channels
-        self._callback, self._finished = callback, finished_callback
+        self._callback, self._finished = CALLBACK(callback), finished_callback
+        self._userdata = int(cffi.FFI().cast("uintptr_t", userdata))
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> RawOutputStream:
+    def __enter__(self) -> _StreamBase:
         self._thread.start()
         return self
 
@@ -73,9 +93,9 @@ class RawOutputStream:
                 if not (FOLDER / "device").exists():
                     self._finished()
                     return
-                out = bytearray(BLOCK * self._channels * 4)
-                times = SimpleNamespace(currentTime=time.monotonic(), outputBufferDacTime=due + LATENCY_S)
-                self._callback(out, BLOCK, times, SimpleNamespace(output_underflow=False))
-                played.write(out)
+                out = (ctypes.c_float * (BLOCK * self._channels))()
+                times = (ctypes.c_double * 3)(0.0, time.monotonic(), due + LATENCY_S)
+                assert self._callback(None, out, BLOCK, times, 0, self._userdata) == 0
+                played.write(bytes(out))
                 played.flush()
                 blocks += 1

@@ -1,7 +1,9 @@
 import type { Take } from "./api";
 import { perform } from "./commands";
 import { hear, sounding, soundingAt, stopHearing } from "./hearing";
-import { chosen, daemon, search, searched, takes, takesInAll } from "./store";
+import { Player } from "./Player";
+import { roleOf } from "./session";
+import { chosen, daemon, search, searched, session, takes, takesInAll } from "./store";
 import { Waveform } from "./Waveform";
 
 /** Chromium hands a dragged file to other programs in this form: its type, its name and where it is. */
@@ -13,8 +15,10 @@ function onDragStart(event: DragEvent, take: Take): void {
 }
 
 function State({ take }: { take: Take }) {
+  const role = session.value ? roleOf(session.value.player, take) : "";
   return (
     <span class="marks">
+      {role && <i class="role">{role}</i>}
       {take.total_score !== null && <b class="score" title="How near it comes to its chart">{Math.round(take.total_score * 100)}</b>}
       {take.kept && <i class="kept">kept</i>}
       {take.placed && <i title={take.placed}>placed</i>}
@@ -43,10 +47,12 @@ function Row({ take }: { take: Take }) {
       <Waveform take={take} at={heard ? soundingAt.value : null} />
       {marked && (
         <div class="acts">
+          <button onClick={() => perform("launch")} title="In the daemon's player, from the next bar on">Play</button>
+          <button onClick={() => perform("audition")} title="In the daemon's player, alone and once">Alone</button>
           <button onClick={() => perform("keep")}>Keep</button>
           <button onClick={() => perform("reject")}>Reject</button>
           <button onClick={() => perform("again")} title="With the chart as it is now">Again</button>
-          <button onClick={() => perform("next")}>Next take</button>
+          <button onClick={() => perform("next")}>Next</button>
           <a class="drag" href={daemon.url(`api/clips/${encodeURIComponent(take.id)}/audio`)} download={`${take.id}.wav`} title="Drag this into the DAW">⠿ WAV</a>
         </div>
       )}
@@ -57,6 +63,7 @@ function Row({ take }: { take: Take }) {
 export function Takes() {
   return (
     <section class="takes" aria-label="Takes">
+      <Player />
       <h2>
         Takes {takesInAll.value > takes.value.length && <small>{takes.value.length} of {takesInAll.value}</small>}
         <input

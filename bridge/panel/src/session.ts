@@ -22,6 +22,42 @@ export interface Session {
   takes: number;
   seed: number;
   target: string;
+  player: Player;
+}
+
+/** A take that the player knows, by the name it was asked for with: a request's, or a clip's. */
+export interface Named {
+  id: string;
+  take: number;
+}
+
+/** The daemon's player: takes in time with the session, on its own audio device. */
+export interface Player {
+  on: boolean;
+  /** The audio device, or null where there is none. */
+  device: string | null;
+  playing: Named | null;
+  /** What enters at the next bar line. */
+  waiting: Named | null;
+  /** What is heard alone. */
+  auditioning: Named | null;
+  level_db: number;
+}
+
+/** What a player does with a clip: it plays, waits, or is heard alone; empty for nothing. */
+export function roleOf(player: Player, clip: { id: string; request_id: string; take: number }): "" | "plays" | "waits" | "alone" {
+  const is = (named: Named | null): boolean =>
+    named !== null && (named.id === clip.id || (named.id === clip.request_id && named.take === clip.take));
+  if (is(player.auditioning)) return "alone";
+  if (is(player.waiting)) return "waits";
+  return is(player.playing) ? "plays" : "";
+}
+
+export const LEVELS = { low: -48, high: 12, step: 3 } as const;
+
+/** A level so many steps away, within what the panel offers. */
+export function levelBy(level_db: number, steps: number): number {
+  return Math.min(LEVELS.high, Math.max(LEVELS.low, level_db + steps * LEVELS.step));
 }
 
 export interface ChordChange {

@@ -38,6 +38,8 @@ export const takesInAll = signal(0);
 const ENDS = ["/sideman/done", "/sideman/cancelled", "/sideman/superseded"];
 const LOST_EDIT = "The connection was lost while the chart was being changed: see whether the last change is there.";
 const CHANGES_TAKES = ["clip", "score", "kept", "rejected", "tagged", "placed", "done"].map((name) => `/sideman/${name}`);
+/** States of the player that a producer has to know of; the others are seen. */
+const PLAYER_NEWS = ["lost", "underruns", "opened"];
 
 export const daemon = new Daemon(document.baseURI, {
   session(told) {
@@ -83,6 +85,7 @@ function said({ address, arguments: told }: Said): void {
   if (address === "/sideman/accepted") setJob(id, 0);
   if (address === "/sideman/progress") setJob(id, Number(told["share"]));
   if (ENDS.includes(address)) setJob(id, null);
+  if (address === "/sideman/player" && PLAYER_NEWS.includes(String(told["state"]))) tell("notice", String(told["message"]));
   if (address === "/sideman/notice") tell("notice", String(told["message"]));
   if (address === "/sideman/error") {
     setJob(id, null);

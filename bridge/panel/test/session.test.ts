@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   cellsOf, cellsToWrite, changesOf, chordCells, drumPages, pagesFilled, periodOf, rewritten, signAt, toggled, withBar, writtenOut,
 } from "../src/chart";
-import { barsOf, counted, positionNow, stepsOf, type Session } from "../src/session";
+import { barsOf, counted, levelBy, positionNow, roleOf, stepsOf, type Player, type Session } from "../src/session";
 
 function session(meters: [number, string][] = [[1, "4/4"]], position = 0, playing = false): Session {
   return {
@@ -12,9 +12,11 @@ function session(meters: [number, string][] = [[1, "4/4"]], position = 0, playin
     meter_map: meters.map(([bar, meter]) => ({ bar, meter })),
     from: 0, key: null, chords: null, chord_changes: [], drums: {}, drum_hits: [], melody: [],
     prompt: "", engine: "sketch", bars: 4, takes: 1, seed: -1, target: "",
-    chart_bars: { chords: null, drums: null, melody: null }, jobs: { running: null, waiting: [] }, started: "",
+    chart_bars: { chords: null, drums: null, melody: null }, jobs: { running: null, waiting: [] }, started: "", player: SILENT,
   };
 }
+
+const SILENT: Player = { on: true, device: "a device", playing: null, waiting: null, auditioning: null, level_db: 0 };
 
 describe("counting", () => {
   it.each([
@@ -130,5 +132,31 @@ describe("the drum lane", () => {
   it("begins again by bars", () => {
     expect(signAt("x...............", pages, 3, 0)).toBe("x");
     expect(signAt("", pages, 0, 0)).toBe(".");
+  });
+});
+
+describe("the player", () => {
+  const clip = { id: "20261130-1-t1", request_id: "verse", take: 1 };
+  it.each([
+    ["playing", { id: "verse", take: 1 }, "plays"],
+    ["playing", { id: "verse", take: 0 }, ""],
+    ["playing", { id: "20261130-1-t1", take: 0 }, "plays"],
+    ["waiting", { id: "verse", take: 1 }, "waits"],
+    ["auditioning", { id: "20261130-1-t1", take: 0 }, "alone"],
+  ] as const)("has a take as %s by either name", (part, named, role) => {
+    expect(roleOf({ ...SILENT, [part]: named }, clip)).toBe(role);
+  });
+
+  it("says of a take that is heard alone that it is, whatever else it does", () => {
+    const named = { id: "verse", take: 1 };
+    expect(roleOf({ ...SILENT, playing: named, waiting: named }, clip)).toBe("waits");
+    expect(roleOf({ ...SILENT, playing: named, waiting: named, auditioning: named }, clip)).toBe("alone");
+    expect(roleOf(SILENT, clip)).toBe("");
+  });
+
+  it("stays within the levels that it offers", () => {
+    expect(levelBy(0, -1)).toBe(-3);
+    expect(levelBy(11, 1)).toBe(12);
+    expect(levelBy(-96, -1)).toBe(-48);
   });
 });
