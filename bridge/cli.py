@@ -206,6 +206,8 @@ def demo(
     print(f"picture: {result.picture}")
     if result.missing:
         print(f"sideman: {result.missing}", file=sys.stderr)
+        if model != BUNDLED:  # who names a model has asked for its clip
+            raise typer.Exit(1)
 
 
 @app.command()

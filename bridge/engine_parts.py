@@ -15,7 +15,7 @@ from bridge.jasco_plan import JascoSettings
 from bridge.magnet_plan import MagnetSettings
 from bridge.model_store import find_model
 from bridge.neural_config import overlaid_jasco, overlaid_magnet
-from models.bundled import is_bundled
+from models.bundled import COMES_WITH_US, is_bundled
 from models.card import Card, read_card
 from models.checksums import sha256_of
 from models.errors import ModelError
@@ -117,7 +117,7 @@ def _sha256_as_it_was(path: Path, changed_ns: int, size: int) -> str:
 
 def _described(card: Card, folder: Path) -> str:
     made = "converted here" if card.sources else "trained here"
-    origin = card.repository or ("comes with Sideman" if is_bundled(folder) else made)
+    origin = card.repository or (COMES_WITH_US if is_bundled(folder) else made)
     return f"{card.name} ({origin}, SHA-256 {card.tensors_sha256[:12]})"
 
 

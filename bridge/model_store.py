@@ -10,7 +10,7 @@ import platformdirs
 
 from bridge.user_paths import expanded
 from models import bundled
-from models.bundled import BUNDLED
+from models.bundled import BUNDLED, COMES_WITH_US
 from models.card import CARD_FILE, Card, read_card
 from models.catalogue import ECDC_CODECS, RELEASES, Kind, find_release, nearest_release
 from models.errors import ModelError
@@ -111,7 +111,7 @@ def model_lines(store: Path) -> Iterator[str]:
     """The known models and those on this machine, one line each."""
     here = {path.name: card for path, card in stored_models(store)}
     if BUNDLED not in here:
-        yield _bundled_line(store)
+        yield _bundled_line()
     for release in RELEASES.values():
         first = " (accept its licence on the Hub first)" if release.gated else ""
         state = "on this machine" if release.name in here else f"sideman models pull {release.name}{first}"
@@ -125,12 +125,12 @@ def model_lines(store: Path) -> Iterator[str]:
             yield f"{name:20} {_summary(card):38} {card.licence:14} on this machine"
 
 
-def _bundled_line(store: Path) -> str:
+def _bundled_line() -> str:
     try:
-        card = read_card(find_model(BUNDLED, store))
+        card = read_card(bundled_model())
     except ModelError as error:
         return f"{BUNDLED:20} {error}"
-    return f"{BUNDLED:20} {_summary(card):38} {card.licence:14} comes with Sideman"
+    return f"{BUNDLED:20} {_summary(card):38} {card.licence:14} {COMES_WITH_US}"
 
 
 def _summary(card: Card) -> str:

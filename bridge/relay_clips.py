@@ -6,12 +6,13 @@ import asyncio
 import dataclasses
 import json
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import httpx2
 
+from bridge.clips import AUDIO_SUFFIX
 from bridge.errors import HostError, SidemanError
 from bridge.json_messages import command_json, reply_json, reply_of
 from bridge.osc_replies import ClipReply, NoticeReply, ProgressReply, Reply
@@ -163,7 +164,7 @@ class ClipLines:
 
     async def _place(self, host: Host, fetched: Fetched) -> None:
         try:
-            placement = placement_of(fetched)
+            placement = placement_of(fetched, self.local)
         except (SidemanError, ArithmeticError, ValueError) as error:
             self._notice(fetched.receipt.request_id, f"{fetched.path.name} cannot be placed: {error}")
             return
@@ -184,9 +185,13 @@ class ClipLines:
         self._deliver(NoticeReply(id=request_id, code=HostError.code, message=text), {"all": True})
 
 
-def placement_of(fetched: Fetched) -> Placement:
-    """A clip as a DAW is to place it, by its receipt."""
+def placement_of(fetched: Fetched, local: Mapping[str, Path]) -> Placement:
+    """A clip as a DAW is to place it, by its receipt. ``local`` are the clips that this run has brought, by their ids.
+
+    A draft is looked up there: it may have another name here, and its name may be that of another clip.
+    """
     receipt = fetched.receipt
+    draft = (receipt.replaces or "").removesuffix(AUDIO_SUFFIX)
     tempo_map = receipt.tempo_map
     end = tempo_map.advance_bars(receipt.start, receipt.bars)
     return Placement(
@@ -202,7 +207,7 @@ def placement_of(fetched: Fetched) -> Placement:
         sample_rate_hz=receipt.sample_rate_hz,
         frames=receipt.frames,
         target=receipt.target,
-        replaces=fetched.path.with_name(receipt.replaces) if receipt.replaces else None,
+        replaces=local.get(draft),
         prompt=receipt.prompt,
         key=receipt.key,
     )

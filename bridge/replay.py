@@ -33,6 +33,7 @@ from bridge.osc_schema import MAX_TAKES
 from bridge.receipt_schema import Receipt, receipt_from_json
 from bridge.requests import GenerationRequest
 from bridge.wav import wav_chunks
+from models.bundled import COMES_WITH_US
 from models.card import read_card
 from models.checksums import sha256_of
 from models.errors import ModelError
@@ -234,9 +235,10 @@ def _with_weights(receipt: Receipt, config: Config) -> Config:
         if wanted and card.kind == receipt.engine and card.tensors_sha256.startswith(wanted[1]):
             section = getattr(config, receipt.engine).model_copy(update={"model": str(folder)})
             return config.model_copy(update={receipt.engine: section})
+    get = "it came with another version of Sideman" if COMES_WITH_US in (receipt.model or "") else "pull or convert it"
     raise CannotReplay(
-        f"The clip was made by the model {receipt.model}, and no model on this machine has these weights: pull or "
-        "convert it, or name it with --model."
+        f"The clip was made by the model {receipt.model}, and no model on this machine has these weights: {get}, or "
+        "name it with --model."
     )
 
 

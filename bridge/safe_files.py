@@ -60,9 +60,10 @@ def copy_over(source: Path, target: Path, mark: Mark) -> Mark:
     """
     _require_same(target, mark)
     with _part(source, target.parent) as part:
+        copied = mark_of(part)  # not of the target afterwards: another program may write to that at once
         _require_same(target, mark)
         part.replace(target)
-    return mark_of(target)
+    return copied
 
 
 def mark_of(path: Path) -> Mark:

@@ -7,6 +7,8 @@ from typing import Final
 
 BUNDLED: Final = "sideman-tiny"
 """Its name: what the engine ``jasco`` plays when no other model is chosen."""
+COMES_WITH_US: Final = "comes with Sideman"
+"""Its origin, in receipts and lists."""
 FOLDER = Path(__file__).with_name("sideman_tiny")
 """Where it lies; a source tree without it is one in which it was not trained yet."""
 

@@ -113,9 +113,7 @@ def read_card(folder: Path) -> Card:
     path = folder / CARD_FILE
     missing = [name for name in (CARD_FILE, TENSORS_FILE, TEXT_FOLDER) if not (folder / name).exists()]
     if missing:
-        raise ModelError(
-            f"{folder} is no converted model: it lacks {' and '.join(missing)}. Run sideman models pull or convert."
-        )
+        raise ModelError(f"{folder} is no whole model: it lacks {' and '.join(missing)}; {mending(folder)}.")
     unreadable = f"{path} cannot be read: {mending(folder)}."
     try:
         values = json.loads(path.read_text(encoding="utf-8"))

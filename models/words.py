@@ -88,8 +88,11 @@ class WordsEncoder:
             raise OSError(str(error)) from error
 
     def to(self, device: str) -> None:
-        """Move the table to a device."""
-        self.table = self.table.to(device)
+        """Move the table to a device. One that learns is a parameter there too: hand it to an optimizer afterwards."""
+        moved = self.table.detach().to(device)
+        if moved.device != self.table.device:
+            learns = self.table.requires_grad
+            self.table = torch.nn.Parameter(moved, requires_grad=learns) if learns else moved
 
     def tokens(self, descriptions: Sequence[str | None]) -> tuple[Tensor, Tensor]:
         """Rows of the table and attention mask [B, L]; 0 where there is no word.

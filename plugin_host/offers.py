@@ -87,10 +87,13 @@ def left(offers: Offers, place: str) -> Offers:
 def offered(offers: Offers, placement: Placement, now: Seconds) -> tuple[Offers, Offer, tuple[Offer, ...]]:
     """A clip more; returns its offer, and those that made room for it.
 
-    A draft that waits and was never offered gives way to the take that replaces it, without a word.
+    A draft that waits and was never offered gives way to the take that replaces it, which then replaces nothing.
     """
+    kept = tuple(one for one in offers.waiting if one.sent or not _is_draft(one, placement))
+    if len(kept) < len(offers.waiting):
+        placement = replace(placement, replaces=None)
     offer = Offer(number=offers.last_number + 1, placement=placement, due=now)
-    waiting = (*(one for one in offers.waiting if one.sent or not _is_draft(one, placement)), offer)
+    waiting = (*kept, offer)
     kept, dropped = waiting[-MAX_WAITING:], waiting[:-MAX_WAITING]
     return replace(offers, waiting=kept, last_number=offer.number), offer, dropped
 

@@ -200,6 +200,31 @@ def test_a_file_that_this_run_did_not_make_is_never_replaced(tmp_path: Path) -> 
     on(tmp_path, act)
 
 
+def test_a_better_take_that_a_program_writes_to_at_once_is_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def act(bench: Bench) -> None:
+        draft = bench.placement()
+        where = Path(await bench.host.place(draft))
+        whole = Path.replace
+
+        def tagged(self: Path, target: Path) -> Path:
+            put = whole(self, target)
+            target.write_bytes(b"with the sampler's own tags")
+            return put
+
+        final = final_of(bench, draft)
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "replace", tagged)
+            await bench.host.place(final)
+        best = replace(final, path=bench.clip.with_name("best.wav"), replaces=final.path)
+        best.path.write_bytes(b"best" * 5000)
+        assert (await bench.host.place(best)).endswith("its draft is not replaced: it was changed")
+        assert where.read_bytes() == b"with the sampler's own tags"
+
+    on(tmp_path, act)
+
+
 def test_a_draft_that_another_program_holds_stays_and_nothing_is_left_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

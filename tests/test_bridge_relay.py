@@ -829,14 +829,23 @@ def test_a_number_is_the_clients_whom_it_was_given_last(ports: list[int], limit:
 
 def test_a_clip_is_placed_as_its_receipt_says(tmp_path: Path) -> None:
     clip = a_clip(tmp_path, seconds=4)
-    placement = placement_of(Fetched(path=clip.path, receipt=receipt_from_json(clip.receipt_path.read_bytes())))
+    placement = placement_of(Fetched(path=clip.path, receipt=receipt_from_json(clip.receipt_path.read_bytes())), {})
     assert (placement.bars, placement.length, placement.frames, placement.name) == (2, 8.0, 192_000, clip.id)
 
 
-def test_a_clip_that_replaces_a_draft_says_so_with_the_path_that_it_has_here(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("told", "here"),
+    [("draft.wav", "draft-2.wav"), ("other.wav", None), ("../draft.wav", None), ("/etc/passwd", None), (None, None)],
+)
+def test_a_draft_is_the_file_that_it_came_to_be_here_and_never_another(
+    tmp_path: Path, told: str | None, here: str | None
+) -> None:
+    """A clip of an earlier daemon may have the draft's name here: it is not what is to be replaced."""
     clip = a_clip(tmp_path)
-    receipt = replace(receipt_from_json(clip.receipt_path.read_bytes()), replaces="draft.wav")
-    assert placement_of(Fetched(path=clip.path, receipt=receipt)).replaces == clip.path.parent / "draft.wav"
+    receipt = replace(receipt_from_json(clip.receipt_path.read_bytes()), replaces=told)
+    local = {"draft": tmp_path / "draft-2.wav"}
+    replaces = placement_of(Fetched(path=clip.path, receipt=receipt), local).replaces
+    assert replaces == (tmp_path / here if here else None)
 
 
 @on_loop
@@ -844,7 +853,7 @@ async def test_the_daw_in_memory_takes_such_a_placement(tmp_path: Path) -> None:
     clip = a_clip(tmp_path)
     host = VirtualHost()
     await host.start()
-    placement = placement_of(Fetched(path=clip.path, receipt=receipt_from_json(clip.receipt_path.read_bytes())))
+    placement = placement_of(Fetched(path=clip.path, receipt=receipt_from_json(clip.receipt_path.read_bytes())), {})
     assert await host.place(placement) == "track Sideman, slot 1"
 
 

@@ -473,9 +473,13 @@ def test_a_better_take_lies_where_its_draft_lay_and_one_undo_brings_that_back(st
         ("region:set_muted (true)", "it was changed"),
         ("region:set_name ('mine')", "it was changed"),
         ("region:set_position (Temporal.timepos_t (96000))", "it was changed"),
+        (
+            "for event in region:to_audioregion ():envelope ():events ():iter () do event.value = 0.5 end",
+            "it was changed",
+        ),
         ("playlist:remove_region (region)", "it is not where it was put"),
     ],
-    ids=["quieter", "muted", "named", "moved", "removed"],
+    ids=["quieter", "muted", "named", "moved", "faded by its envelope", "removed"],
 )
 def test_a_draft_that_was_touched_stays_and_the_better_take_lies_on_top_of_it(
     stage: Stage, tmp_path: Path, change: str, why: str

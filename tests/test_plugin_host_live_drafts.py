@@ -11,6 +11,7 @@ import pytest
 from test_plugin_host_live_script import script, session, wav  # noqa: F401
 
 from plugin_host.standins.live import Clip, Song
+from plugin_host.standins.live.clips import WarpMarker
 from plugin_host.standins.live.tracks import ClipSlot, Track
 
 IN_PLACE = ", in the place of its draft"
@@ -98,6 +99,90 @@ def test_a_draft_that_was_touched_stays_and_the_better_take_goes_into_an_empty_s
     assert track.clip_slots[slot - 1].clip.file_path == str(final)
     if before is not None:
         assert track.clip_slots[0].clip is before
+
+
+def test_a_draft_that_was_warped_between_its_ends_stays(session: Any, files: tuple[Path, Path]) -> None:
+    draft, final = files
+    song = Song()
+    song.guessed_bpm = 60.0
+    one = begun(session, song)
+    one.placed(draft)
+    clip = song.track("Sideman").clip_slots[0].clip
+    clip.add_warp_marker(WarpMarker(2.2, 4.0))
+    assert [marker.beat_time for marker in clip.warp_markers][:-1] == [0.0, 4.0, 16.0]
+    assert one.placed(final, 2, replaces=draft).endswith("its draft is not replaced: it was changed")
+    assert song.track("Sideman").clip_slots[0].clip is clip
+
+
+def test_a_clip_that_the_user_puts_where_the_better_take_is_fitted_stays(
+    session: Any,
+    files: tuple[Path, Path],
+) -> None:
+    draft, final = files
+    one = begun(session, Song())
+    one.placed(draft)
+    slots = one.song.track("Sideman").clip_slots
+    one.offer(final, 2, replaces=draft)
+    one.live.tick()
+    mine = Clip(one.song.core, name="mine")
+    slots[4].hold(slots[1].clip)
+    slots[1].hold(mine)
+    ((_, (_, where)),) = one.answers()
+    assert where == "track Sideman, slot 1" + IN_PLACE
+    assert slots[1].clip is mine
+    assert (slots[0].clip.file_path, slots[4].clip) == (str(final), None)
+
+
+def test_where_the_user_takes_the_better_take_out_while_it_is_fitted_nothing_of_theirs_is_copied(
+    session: Any,
+    files: tuple[Path, Path],
+) -> None:
+    draft, final = files
+    one = begun(session, Song())
+    one.placed(draft)
+    slots = one.song.track("Sideman").clip_slots
+    before = slots[0].clip
+    one.offer(final, 2, replaces=draft)
+    one.live.tick()
+    mine = Clip(one.song.core, name="mine")
+    slots[1].hold(mine)
+    ((_, (_, where)),) = one.answers()
+    assert "its draft is not replaced: the new clip was taken out of its slot" in where
+    assert (slots[0].clip, slots[1].clip) == (before, mine)
+
+
+def test_a_scene_that_was_made_for_the_better_take_stays_where_the_user_uses_it(
+    session: Any,
+    files: tuple[Path, Path],
+) -> None:
+    draft, final = files
+    song = Song(scenes=1)
+    track = song.add_track("Keys", "midi")
+    one = begun(session, song)
+    one.placed(draft)
+    one.offer(final, 2, replaces=draft)
+    one.live.tick()
+    assert len(song.scenes) == 2
+    mine = Clip(song.core, name="mine")
+    track.clip_slots[1].hold(mine)
+    ((_, (_, where)),) = one.answers()
+    assert where == "track Sideman, slot 1" + IN_PLACE
+    assert track.clip_slots[1].clip is mine
+
+
+def test_where_live_copies_nothing_and_says_nothing_both_stay(
+    session: Any,
+    files: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    draft, final = files
+    one = begun(session, Song())
+    one.placed(draft)
+    monkeypatch.setattr(ClipSlot, "duplicate_clip_to", lambda self, target: None)
+    where = one.placed(final, 2, replaces=draft)
+    assert where == "track Sideman, slot 2; its draft is not replaced: Live has not copied the clip"
+    files_there = [slot.clip.file_path for slot in one.song.track("Sideman").clip_slots[:2]]
+    assert files_there == [str(draft), str(final)]
 
 
 def test_a_clip_that_another_run_of_the_script_placed_stays(session: Any, files: tuple[Path, Path]) -> None:

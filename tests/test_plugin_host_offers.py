@@ -115,6 +115,7 @@ def test_a_draft_that_was_never_offered_gives_way_to_its_better_take() -> None:
     state, _, dropped = offers.offered(state, better("final", clip("draft")), Seconds(1.0))
     assert [offer.placement.name for offer in state.waiting] == ["other", "final"]
     assert dropped == ()
+    assert state.waiting[-1].placement.replaces is None, "no DAW has the draft, so nobody is to look for it"
 
 
 def test_a_draft_that_was_offered_is_answered_before_its_better_take() -> None:
@@ -123,6 +124,7 @@ def test_a_draft_that_was_offered_is_answered_before_its_better_take() -> None:
     state, _ = offers.take_due(state, Seconds(0.0))
     state, _, _ = offers.offered(state, better("final", clip("draft")), Seconds(0.1))
     assert [offer.placement.name for offer in state.waiting] == ["draft", "final"]
+    assert state.waiting[-1].placement.replaces == clip("draft").path
 
 
 def test_a_clip_placed_by_hand_is_told_what_it_replaces() -> None:

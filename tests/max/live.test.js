@@ -265,6 +265,7 @@ for (const [what, touch, why] of [
   ["made louder", (track, clip) => clip.change("gain", 0.7), "it was changed"],
   ["transposed", (track, clip) => clip.change("pitch_coarse", 3), "it was changed"],
   ["switched off", (track, clip) => clip.change("muted", 1), "it was changed"],
+  ["warped", (track, clip) => clip.change("warp_markers", '{"warp_markers": [[0, 0], [2, 5], [8, 16]]}'), "it was changed"],
   ["launched", (track) => track.change("playing_slot_index", 0), "it is playing"],
   ["about to play", (track) => track.change("fired_slot_index", 0), "it is playing"],
   ["replaced", (track, clip) => clip.change("file_path", "/mine.wav"), "it is not where it was put"],
@@ -289,6 +290,22 @@ test("a draft that another run of the device placed, or that lies in the arrange
   assert.match(better(other, { area: "arrangement" })[0], /^failed 2 There is a clip.* Its draft stays where it is\./);
   assert.match(better(other, { area: "arrangement", start: 64 })[0], /not replaced: this device replaces clips in slots alone/);
   assert.equal(other.set.tracks[0].arranged[0].properties.file_path, FILE);
+});
+
+test("what the user puts where the better take is fitted is neither copied nor deleted", () => {
+  const bench = loaded();
+  place(bench);
+  bench.set.files.add(BETTER);
+  bench.js.outlets.length = 0;
+  bench.js.send("instead", 2, "sideman-one-t0_120bpm");
+  bench.js.send("place", 2, "better", "slots", "Sideman", 0, 16, 120, 1, 0, BETTER);
+  const [first, second] = bench.set.tracks[0].slots;
+  const [draft, mine] = [first.content, bench.set.clip({ is_audio_clip: 1, file_path: "/mine.wav" })];
+  second.content = mine;
+  bench.js.run();
+  bench.js.run();
+  assert.match(bench.said().pop(), /slot 2; its draft is not replaced: the new clip was taken out of its slot/);
+  assert.deepEqual([first.content, second.content], [draft, mine]);
 });
 
 test("where Live does not copy the clip both stay", () => {

@@ -25,7 +25,7 @@ from bridge.model_store import find_model, kind_of, model_lines
 from bridge.neural_config import JascoAsked, JascoConfig
 from bridge.offline import RenderOptions, render
 from bridge.recipes import load_jasco
-from bridge.replay import ReplayOptions, replay
+from bridge.replay import CannotReplay, ReplayOptions, replay
 from models import bundled
 from models.bundled import BUNDLED
 from models.card import Recommended
@@ -165,6 +165,17 @@ def test_a_clip_of_it_names_it_and_can_be_made_again(package: Path, store: Path,
     assert replay(options, another, datetime.now(UTC), lambda share: None).same
 
 
+def test_a_clip_of_another_version_s_model_is_not_told_to_be_pulled(
+    package: Path, store: Path, song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_of(store)
+    made = render(RenderOptions(file=song, out=tmp_path / "clips", bars=1), config, lambda share: None)
+    monkeypatch.setattr(bundled, "FOLDER", tmp_path / "none")
+    options = ReplayOptions(receipt=made.clips[0].path.with_suffix(".json"), out=tmp_path / "again")
+    with pytest.raises(CannotReplay, match="it came with another version of Sideman, or name it with --model"):
+        replay(options, config, datetime.now(UTC), lambda share: None)
+
+
 def test_it_plays_from_python(package: Path, store: Path) -> None:
     model = load_jasco(store=store, device="cpu")
     (asked,) = model.generate(["warm rhodes"], chords=[("C", 0.0)], seed=1)
@@ -207,6 +218,23 @@ def test_a_damaged_one_says_what_to_do(written: Path, bare: Path, store: Path, f
     assert isinstance(told.exception, ModelError)
     again = "get the model again" if file.startswith("text/") else "install Sideman again"
     assert Path(file).name in str(told.exception) and again in str(told.exception)
+
+
+@pytest.mark.parametrize("part", ["model.safetensors", "text"])
+def test_one_that_lacks_a_part_is_to_be_installed_again(written: Path, bare: Path, store: Path, part: str) -> None:
+    folder = copy_of(written, bare / "sideman_tiny")
+    (folder / part).rename(bare / "part")
+    with pytest.raises(ModelError, match=f"lacks {part}; install Sideman again"):
+        require_parts(config_of(store))
+    assert "install Sideman again" in next(model_lines(store))
+
+
+def test_a_folder_of_its_name_where_the_command_runs_does_not_come_with_sideman(
+    bare: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_own(bare / "here" / BUNDLED, name=BUNDLED)
+    monkeypatch.chdir(bare / "here")
+    assert "comes with Sideman: install it again" in next(model_lines(store))
 
 
 def test_a_model_of_another_engine_in_its_place_is_refused(bare: Path, store: Path) -> None:

@@ -128,6 +128,15 @@ def test_nothing_but_unknown_words_is_as_no_text(encoder: WordsEncoder) -> None:
         assert states.shape == (1, 1, 8) and not states.any() and not mask.any()
 
 
+def test_a_table_that_was_moved_to_a_device_still_learns(encoder: WordsEncoder) -> None:
+    here = encoder.table
+    encoder.to("cpu")
+    assert encoder.table is here, "an optimizer may have it already"
+    encoder.to("meta")
+    assert encoder.table.device.type == "meta" and encoder.table.is_leaf
+    torch.optim.SGD([encoder.table], lr=1.0)
+
+
 def test_a_table_learns_only_the_words_it_was_asked_for(encoder: WordsEncoder) -> None:
     states, _ = encoder.encode(["warm strings"])
     states.sum().backward()

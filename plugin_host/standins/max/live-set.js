@@ -156,9 +156,12 @@ class LiveSet {
     }
     const clip = this.clip({
       is_audio_clip: 1, is_midi_clip: 0, file_path: path, warping: 0, warp_mode: 0, available_warp_modes: [0, 1, 2, 3, 4, 6],
-      end_marker: this.secondsOf,
+      end_marker: this.secondsOf, warp_markers: '{"warp_markers": []}',
     });
-    clip.warped = () => clip.change("end_marker", this.beatsOf);
+    clip.warped = () => {
+      clip.change("end_marker", this.beatsOf);
+      clip.change("warp_markers", `{"warp_markers": [[0, 0], [${this.secondsOf}, ${this.beatsOf}]]}`);
+    };
     return clip;
   }
 

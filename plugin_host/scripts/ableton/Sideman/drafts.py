@@ -1,8 +1,8 @@
 """The better take in the place of its draft: only a clip that this run of the script made, and that is as it left it.
 
 The better take is made and fitted in a slot of its own first, and copied over the draft when it is ready. So nothing is
-lost where Live does not take the file, and a clip that nobody touched is one that differs from the new one in its file
-and name alone.
+lost where Live does not take the file. What a user can change of a clip is noted when it was fitted, and a clip that
+nobody touched is one that is so still.
 """
 
 from __future__ import annotations
@@ -11,20 +11,22 @@ import os
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from .clip_fit import MOST_DRIFT_S, drift_s
 from .places import ForArrangement, InSlot, is_of
 
 if TYPE_CHECKING:
-    from typing import Optional
+    from typing import List, Optional, Tuple
 
     from .lom import Clip
     from .places import Put
 
+    State = List[object]
+
 MOST_KNOWN = 1024
 SAME = 1e-6
 COMPARED = (
-    "looping", "loop_start", "loop_end", "start_marker", "end_marker", "warping", "warp_mode", "muted", "gain",
-    "pitch_coarse", "pitch_fine", "launch_mode", "launch_quantization", "legato", "has_envelopes",
+    "name", "color_index", "looping", "loop_start", "loop_end", "start_marker", "end_marker", "warping", "warp_mode",
+    "ram_mode", "muted", "gain", "pitch_coarse", "pitch_fine", "launch_mode", "launch_quantization", "legato",
+    "velocity_amount", "signature_numerator", "signature_denominator", "has_groove", "has_envelopes",
 )  # fmt: skip
 IN_PLACE = ", in the place of its draft"
 NOT_OURS = "this run of the script did not put it there"
@@ -43,7 +45,7 @@ class Made:
     """The clips that this run of the script made, by their files; and the better takes' way into their places."""
 
     def __init__(self) -> None:
-        self._puts: OrderedDict[str, Put] = OrderedDict()
+        self._puts: OrderedDict[str, Tuple[Put, Optional[State]]] = OrderedDict()
 
     def finish(self, path: str, put: Put) -> str:
         """A clip of a file is fitted; says where it is now."""
@@ -53,16 +55,16 @@ class Made:
 
     def draft_at(self, replaces: str) -> Optional[Clip]:
         """The draft of this file where it lies in the arrangement, where it does: it is in nobody's way."""
-        put = self._puts.get(os.path.normcase(replaces))
+        put, _ = self._puts.get(os.path.normcase(replaces), (None, None))
         try:
             return put.lying() if isinstance(put, ForArrangement) else None
         except Exception:  # Live has its own errors for tracks that are gone
             return None
 
-    def replace(self, path: str, replaces: str, put: Put, beats: float, seconds: float) -> str:
+    def replace(self, path: str, replaces: str, put: Put) -> str:
         """A better take is fitted in ``put``: copy it over its draft; says where it is then, or why it is not there."""
-        draft = self._puts.get(os.path.normcase(replaces))
-        why = self._why_not(draft, put, replaces, beats, seconds)
+        draft, state = self._puts.get(os.path.normcase(replaces), (None, None))
+        why = self._why_not(draft, state, put, replaces)
         if why or draft is None:
             return self.finish(path, put) + stays(why)
         try:
@@ -73,11 +75,16 @@ class Made:
         return where + IN_PLACE
 
     def _note(self, path: str, put: Put) -> None:
-        self._puts[os.path.normcase(path)] = put
+        try:
+            clip = put.lying()
+            state = _state(clip) if clip is not None and is_of(clip, path) else None
+        except Exception:  # as above
+            state = None
+        self._puts[os.path.normcase(path)] = put, state
         while len(self._puts) > MOST_KNOWN:
             self._puts.popitem(last=False)
 
-    def _why_not(self, draft: Optional[Put], put: Put, file: str, beats: float, seconds: float) -> str:
+    def _why_not(self, draft: Optional[Put], state: Optional[State], put: Put, file: str) -> str:
         """Why a draft stays; empty where it can be replaced."""
         if draft is None:
             return NOT_OURS
@@ -89,19 +96,19 @@ class Made:
                 return MOVED
             if draft.playing():
                 return PLAYING
-            return "" if _untouched(clip, put.clip, file, beats, seconds) else TOUCHED
+            return "" if state is not None and _same(_state(clip), state) else TOUCHED
         except Exception:  # Live has its own errors for tracks and clips that are gone
             return MOVED
 
 
-def _untouched(clip: Clip, new: Clip, file: str, beats: float, seconds: float) -> bool:
-    """Whether a clip has its file's name, the new one's properties, and the bars where its audio has them."""
-    name = os.path.splitext(os.path.basename(file))[0]
-    if clip.name != name or any(not _same(_value(clip, one), _value(new, one)) for one in COMPARED):
-        return False
-    if clip.is_arrangement_clip and not _same(clip.end_time - clip.start_time, float(beats)):
-        return False
-    return not clip.warping or drift_s(clip.warp_markers, beats, seconds) <= MOST_DRIFT_S
+def _state(clip: Clip) -> State:
+    """What a user can change of a clip, as far as Live tells a script."""
+    state: State = [_value(clip, name) for name in COMPARED]
+    if clip.is_arrangement_clip:  # of one in a slot they say when it was launched
+        state += [clip.start_time, clip.end_time]
+    for marker in clip.warp_markers if clip.warping else ():
+        state += [marker.sample_time, marker.beat_time]
+    return state
 
 
 def _value(clip: Clip, name: str) -> Optional[object]:
@@ -113,7 +120,11 @@ def _value(clip: Clip, name: str) -> Optional[object]:
     return value
 
 
-def _same(one: object, other: object) -> bool:
+def _same(one: State, other: State) -> bool:
+    return len(one) == len(other) and all(_equal(left, right) for left, right in zip(one, other))
+
+
+def _equal(one: object, other: object) -> bool:
     if isinstance(one, float) and isinstance(other, float):
         return abs(one - other) < SAME
     return one == other

@@ -73,17 +73,32 @@ class InSlot(Put):
         if not isinstance(better, InSlot):
             return super().take(better)
         slot = self.track.clip_slots[self.index]
-        better.track.clip_slots[better.index].duplicate_clip_to(slot)
+        better.track.clip_slots[better.now_at()].duplicate_clip_to(slot)
+        copied = slot.clip
+        if copied is None or not is_of(copied, better.clip.file_path):
+            raise NotPlaced("Live has not copied the clip")
+        self.clip = copied
         better.empty()
-        self.clip = slot.clip or better.clip
         return self.where
 
+    def now_at(self) -> int:
+        """The slot that it is in now: scenes come and go while it is fitted. Raises ``NotPlaced`` where it is gone."""
+        for index, slot in enumerate(self.track.clip_slots):
+            if slot.has_clip and slot.clip == self.clip:
+                return index
+        raise NotPlaced("the new clip was taken out of its slot")
+
     def empty(self) -> None:
-        """Take the clip out again, and the scene that was made for it."""
-        self.track.clip_slots[self.index].delete_clip()
-        if self.new_scene:
-            with contextlib.suppress(RuntimeError):  # an empty scene more is no harm
-                self.song.delete_scene(self.index)
+        """Take the clip out again, and the scene that was made for it unless something else is in it by now.
+
+        What Live does not take back stays: a clip or an empty scene more is no harm.
+        """
+        with contextlib.suppress(RuntimeError, NotPlaced):
+            index = self.now_at()
+            self.track.clip_slots[index].delete_clip()
+            slots = [track.clip_slots[index] for track in self.song.tracks if index < len(track.clip_slots)]
+            if self.new_scene and not any(slot.has_clip for slot in slots):
+                self.song.delete_scene(index)
 
 
 class ForArrangement(Put):
@@ -123,6 +138,8 @@ class ForArrangement(Put):
             made.track.duplicate_clip_to_arrangement(clip, float(start))
         except Exception as error:
             raise NotPlaced(str(error).strip() or type(error).__name__)
+        if not is_of(self.lying(), clip.file_path):
+            raise NotPlaced("Live has not put it there")
         made.empty()
         return "track %s, beat %g of the arrangement" % (made.track.name, start)
 

@@ -140,7 +140,7 @@ class Placer:
             put = place.put(self._song, offer.file, offer.start, offer.beats, steady=offer.steady, over=over)
             remark = yield from self._fit(offer, put.clip)
             if offer.replaces:
-                return self._made.replace(offer.file, offer.replaces, put, offer.beats, offer.seconds) + remark
+                return self._made.replace(offer.file, offer.replaces, put) + remark
             return self._made.finish(offer.file, put) + remark
         finally:
             self._song.end_undo_step()

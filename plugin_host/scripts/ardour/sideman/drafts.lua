@@ -25,8 +25,12 @@ local function mark_of (region)
   local values = {
     region:name (), region:position ():ticks (), region:length ():samples (), region:start ():samples (), region:muted (),
     region:locked (), region:position_locked (), region:opaque (), audio:scale_amplitude (), audio:envelope_active (),
-    audio:envelope ():events ():size (), audio:fade_in_active (), audio:fade_out_active (),
+    audio:fade_in_active (), audio:fade_out_active (),
   }
+  for event in audio:envelope ():events ():iter () do
+    values[#values + 1] = event.when:samples ()
+    values[#values + 1] = event.value
+  end
   local texts = {}
   for index, value in ipairs (values) do texts[index] = tostring (value) end
   return table.concat (texts, "\n")

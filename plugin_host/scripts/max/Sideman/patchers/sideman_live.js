@@ -33,14 +33,15 @@ var due = {};
 var told = {};
 var task = null;
 var fitting = [];
-var made = {}; // the clips in slots that this run of the device made, by their names: slot, track, paths
+var made = {}; // the clips in slots that this run of the device made, by their names: slot, track, paths, state
 var madeNames = [];
 var MOST_MADE = 1024;
 var insteadOf = {}; // the name of the draft that an offer's clip replaces
-// What an untouched draft has in common with the better take; has_envelopes and others are not in every Live.
+// What a user can change of a clip, as far as Live tells a device; has_envelopes and others are not in every Live.
 var COMPARED = [
-  "looping", "loop_start", "loop_end", "start_marker", "end_marker", "warping", "warp_mode", "muted", "gain",
-  "pitch_coarse", "pitch_fine", "launch_mode", "launch_quantization", "legato", "has_envelopes"
+  "color", "looping", "loop_start", "loop_end", "start_marker", "end_marker", "warping", "warp_mode", "ram_mode", "muted",
+  "gain", "pitch_coarse", "pitch_fine", "launch_mode", "launch_quantization", "legato", "velocity_amount",
+  "signature_numerator", "signature_denominator", "has_groove", "has_envelopes"
 ];
 var wasPlaying = null;
 var anchor = { beat: 0, at: 0 };
@@ -269,8 +270,10 @@ function fitPlaced() {
 function finish(one, remark) {
   var where = one.draft ? overDraft(one) : one.where;
   if (one.slot) {
-    made[one.name] = { slot: one.slot, track: one.track, paths: one.paths, where: one.where };
-    madeNames.push(one.name);
+    if (!made.hasOwnProperty(one.name)) {
+      madeNames.push(one.name);
+    }
+    made[one.name] = { slot: one.slot, track: one.track, paths: one.paths, where: one.where, state: stateOf(one) };
     if (madeNames.length > MOST_MADE) {
       delete made[madeNames.shift()];
     }
@@ -278,26 +281,56 @@ function finish(one, remark) {
   outlet(0, "placed", one.offer, where + remark);
 }
 
+// What a clip is when it was placed; null where it is gone already.
+function stateOf(one) {
+  try {
+    var clip = clipOf(one.slot);
+    return isOf(clip, one.paths) ? state(clip) : null;
+  } catch (error) {
+    return null;
+  }
+}
+
+function state(clip) {
+  var values = [String(first(clip, "name")), markersOf(clip)];
+  for (var i = 0; i < COMPARED.length; i++) {
+    values.push(has(clip, "property", COMPARED[i]) ? number(clip, COMPARED[i]).toFixed(6) : "");
+  }
+  return values.join("\n");
+}
+
+// The warp markers as Live writes them: a text or an object.
+function markersOf(clip) {
+  var told = has(clip, "property", "warp_markers") ? first(clip, "warp_markers") : "";
+  return typeof told === "string" ? told : JSON.stringify(told);
+}
+
 // Copy a better take over its draft; says where it is then, or why it is not there.
 function overDraft(one) {
-  var draft = made[one.draft];
+  var draft = made.hasOwnProperty(one.draft) ? made[one.draft] : null;
   var why;
   try {
-    why = whyNot(one, draft);
+    why = whyNot(one, draft) || copyOver(one, draft);
   } catch (error) {
     why = String(error.message || error);
   }
   if (why) {
     return one.where + "; its draft is not replaced: " + why;
   }
-  one.slot.call("duplicate_clip_to", "id " + draft.slot.id);
-  if (!isOf(clipOf(draft.slot), one.paths)) {
-    return one.where + "; its draft is not replaced: Live has not copied the clip";
-  }
-  one.slot.call("delete_clip");
   one.slot = draft.slot;
+  one.track = draft.track;
   one.where = draft.where;
   return draft.where + ", in the place of its draft";
+}
+
+// Why it could not be copied; empty where it is there.
+function copyOver(one, draft) {
+  one.slot.call("duplicate_clip_to", "id " + draft.slot.id);
+  if (!isOf(clipOf(draft.slot), one.paths)) {
+    return "Live has not copied the clip";
+  }
+  one.slot.call("delete_clip");
+  return "";
 }
 
 function whyNot(one, draft) {
@@ -307,6 +340,9 @@ function whyNot(one, draft) {
   if (!draft) {
     return "this run of the device did not put it there";
   }
+  if (!isOf(clipOf(one.slot), one.paths)) {
+    return "the new clip was taken out of its slot";
+  }
   var clip = clipOf(draft.slot);
   if (isNone(draft.track) || isNone(draft.slot) || !isOf(clip, draft.paths)) {
     return "it is not where it was put";
@@ -315,10 +351,7 @@ function whyNot(one, draft) {
   if (at < 0 || number(draft.track, "playing_slot_index") === at || number(draft.track, "fired_slot_index") === at) {
     return at < 0 ? "it is not where it was put" : "it is playing";
   }
-  var same = String(first(clip, "name")) === one.draft && COMPARED.every(function (name) {
-    return !has(clip, "property", name) || Math.abs(number(clip, name) - number(one.clip, name)) < 1e-6;
-  });
-  return same ? "" : "it was changed";
+  return state(clip) === draft.state ? "" : "it was changed";
 }
 
 function clipOf(slot) {
