@@ -23,7 +23,10 @@ def train_score(
     solver: Annotated[
         str | None, typer.Option(metavar="NAME", help="The solver; the model's own if not given.")
     ] = None,
-    controls: Annotated[bool, typer.Option(help="Leave out and exchange each control, too.")] = True,
+    change: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WHAT", help="Ask with this changed, too: no or other chords, drums, melody; no words."),
+    ] = None,
     soundfont: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The soundfont that plays the held-out pieces (.sf2).")
     ] = None,
@@ -31,14 +34,20 @@ def train_score(
     picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the first piece's sounds (PNG).")] = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the scores.")] = None,
 ) -> None:
-    """Have a model make held-out pieces of their charts again, and hear how far it follows them."""
+    """Have a model make held-out pieces of their charts again, and hear how far it follows them.
+
+    Without --change every change is tried.
+    """
     from rich.console import Console
     from rich.table import Table
 
     from bridge.bench import processor
     from bridge.model_store import default_store, find_model
-    from bridge.training_scores import CHANGES, PARTS, Asking, held_out, scores_of
+    from bridge.training_scores import ASKED, CHANGES, PARTS, Asking, held_out, scores_of
 
+    unknown = [one for one in change or () if one not in CHANGES]
+    if unknown:
+        raise typer.BadParameter(f"{unknown[0]!r} is none of {', '.join(CHANGES[1:])}", param_hint="--change")
     folder = find_model(model, default_store())
     asking = Asking.of(folder, all_weight=guidance, solver=solver)
     with progress("{task.description}") as bar:
@@ -49,7 +58,7 @@ def train_score(
             folder,
             made,
             asking,
-            changes=CHANGES if controls else CHANGES[:1],
+            changes=[one for one in CHANGES if not change or one in {ASKED, *change}],
             keep=keep,
             picture=picture,
             report=lambda share: bar.update(task, completed=share),

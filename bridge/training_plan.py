@@ -193,7 +193,7 @@ class CodecPlan(_Plan):
 
     start: UserPath | None = None
     model: CodecModel = CodecModel()
-    learning: RunSettings = RunSettings(steps=6000, rate=1.2e-3, average=0.998)
+    learning: RunSettings = RunSettings(steps=5200, rate=1.2e-3, average=0.998)
     recipe: CodecRecipe = CodecRecipe()
 
     @model_validator(mode="after")
@@ -218,7 +218,7 @@ class JascoPlan(_OnCodec):
 
     start: UserPath | None = None
     model: FlowModel = FlowModel()
-    learning: RunSettings = RunSettings(steps=20000, rate=1e-3, average=0.999)
+    learning: RunSettings = RunSettings(steps=9500, rate=1.5e-3, average=0.9985)
     recipe: FlowRecipe = FlowRecipe()
 
 

@@ -48,7 +48,8 @@ CHANGES: Final[tuple[Changed, ...]] = get_args(Changed)
 PARTS: Final = ("chords", "drums", "melody")
 PIECES: Final = "the pieces"
 CODEC: Final = "through the codec"
-DRAWN: Final = (PIECES, CODEC, "asked")
+ASKED: Final = "asked"
+DRAWN: Final = (PIECES, CODEC, ASKED)
 DEFAULT_WEIGHT: Final = Guidance().all_weight
 Report = Callable[[float], None]
 
