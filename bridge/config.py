@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -22,6 +20,7 @@ from bridge.model_store import default_store, find_model, kind_of
 from bridge.neural_config import DraftConfig, JascoConfig, MagnetConfig, Section
 from bridge.player_config import PlayerConfig
 from bridge.retention import LibraryConfig
+from bridge.toml_tables import mistakes_of, read_table
 from bridge.user_paths import expanded
 from midi.events import TriggerMode
 from models.card import read_card
@@ -29,7 +28,6 @@ from models.presets import CompileName, GraphsName, PrecisionName
 
 DEFAULT_PORT: Final = 9130
 COMMAND_LINE: Final = "the command line"
-MAX_CONFIG_BYTES: Final = 1_000_000
 Port = Annotated[int, Field(ge=0, le=65535)]
 UserPath = Annotated[Path, AfterValidator(expanded)]
 
@@ -159,7 +157,7 @@ def load_config(path: Path | None, overrides: Mapping[str, Mapping[str, object]]
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        lines = "\n".join(f"  {line}" for line in _mistakes(error))
+        lines = "\n".join(f"  {line}" for line in mistakes_of(error, Config))
         raise ConfigError(f"The configuration cannot be used ({' and '.join(sources)}):\n{lines}") from None
 
 
@@ -187,31 +185,6 @@ def _read(path: Path | None) -> dict[str, Any]:
         if not path.is_file():
             return {}
     try:
-        if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise ConfigError(f"The configuration file {path} is larger than {MAX_CONFIG_BYTES} bytes.")
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except OSError as error:
-        raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The configuration file {path} is not TOML: {error}.") from None
-
-
-def _mistakes(error: ValidationError) -> Iterator[str]:
-    for mistake in error.errors():
-        place = ".".join(str(part) for part in mistake["loc"])
-        if mistake["type"] == "extra_forbidden":
-            yield f"{place}: there is no such setting{_suggestion(mistake['loc'])}"
-        else:
-            told = mistake["msg"].removeprefix("Value error, ")
-            value = "" if mistake["type"] == "value_error" else f" (it is {mistake['input']!r})"
-            yield f"{place}: {told}{value}"
-
-
-def _suggestion(place: tuple[int | str, ...]) -> str:
-    fields: Mapping[str, Any] = Config.model_fields
-    for part in place[:-1]:
-        annotation = fields[str(part)].annotation if str(part) in fields else None
-        fields = getattr(annotation, "model_fields", {})
-    near = difflib.get_close_matches(str(place[-1]), fields, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(fields)}." if fields else ""
+        return read_table(path)
+    except ValueError as error:
+        raise ConfigError(f"The configuration file {path} {error}.") from None

@@ -100,7 +100,7 @@ ERROR_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "host": "The DAW did not take a clip, or said something that cannot be understood.",
         "daw_taken": "Another DAW is connected to this daemon, which serves one at a time.",
         "install": "A DAW's script cannot be installed; `sideman install` says this, the daemon never does.",
-        "training": "Training music cannot be made, written or read; `sideman train` says this, the daemon never does.",
+        "training": "A training, or its music, cannot be used; `sideman train` says this, the daemon never does.",
         "no_answer": "A client of the daemon waited for an answer in vain; the demo says this, the daemon never does.",
         "failed": "Something else went wrong; the message says what.",
         INTERNAL: "A mistake in the daemon itself; its log has the details, and the daemon goes on.",

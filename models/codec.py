@@ -208,6 +208,9 @@ class Codec(nn.Module):
         super().__init__()
         self.config = config
         model = EncodecModel(_transformers_config(config))
+        if not config.lstm_layers:
+            for half in (model.encoder, model.decoder):
+                _without_recurrence(half)
         for module in list(model.modules()):
             if parametrize.is_parametrized(module):
                 parametrize.remove_parametrizations(module, "weight")
@@ -268,6 +271,13 @@ class Codec(nn.Module):
         return audio
 
 
+def _without_recurrence(half: Any) -> None:  # noqa: ANN401  transformers has no types
+    """Let what comes to the recurrent layers through as it is; the numbers of the others stay."""
+    for place, layer in enumerate(half.layers):
+        if isinstance(getattr(layer, "lstm", None), nn.LSTM):
+            half.layers[place] = nn.Identity()
+
+
 def load_exactly(module: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
     """Assign a state to a module on the meta device. Raises ``ModelError`` unless names and shapes agree exactly."""
     wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
@@ -308,7 +318,7 @@ def _transformers_config(config: CodecConfig) -> EncodecConfig:
         num_residual_layers=config.residual_layers,
         dilation_growth_rate=config.dilation_base,
         compress=config.compress,
-        num_lstm_layers=config.lstm_layers,
+        num_lstm_layers=max(1, config.lstm_layers),  # transformers has no codec without; they are taken out
         pad_mode=config.pad_mode,
         target_bandwidths=[(config.codebooks + 0.5) * bits_per_second / 1000.0],  # rounded down to codebooks
         codebook_size=config.bins,

@@ -24,7 +24,7 @@ class ModelError(GeneratorError):
 
 
 class TrainingError(SidemanError):
-    """Training music that cannot be made, written or read."""
+    """A training, or the music for one, that cannot be begun, gone on with, written or read."""
 
     code = "training"
 

@@ -26,6 +26,7 @@ from models.batching import (
     within_memory,
 )
 from models.checkpoints import load_jasco
+from models.codec import Codec
 from models.errors import Cancelled, ModelError
 from models.fast_jasco import FastFlow
 from models.generator import (
@@ -102,6 +103,11 @@ class JascoEngine:
     def listen(self, hear: Hear | None) -> None:
         """Whom to tell of windows while a take is made; the last one comes with the take."""
         self._hear = hear
+
+    @property
+    def codec(self) -> Codec:
+        """The codec that the model's latents are of."""
+        return self._model.codec
 
     @property
     def batches(self) -> bool:
