@@ -66,7 +66,7 @@ def _made(client: OscClient, script: str, request_id: str, report: Callable[[flo
     """Play a session, ask for its clips, and gather what comes back until they are there. Raises ``SidemanError``."""
     _play(client, script)
     client.send("/sideman/generate", "s", request_id)
-    heard = []
+    heard: list[Heard] = []
     while not heard or heard[-1].address not in ENDS:
         heard.append(client.hear(SILENCE_LIMIT_S))
         if heard[-1].address == "/sideman/progress":

@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from bridge import osc_client
 from bridge.cli import app
 from bridge.demo import SILENCE_LIMIT_S, _made, run_demo
 from bridge.errors import SidemanError, StartError
@@ -74,7 +73,7 @@ def test_a_model_that_takes_long_and_says_how_far_it_is_is_waited_for(monkeypatc
     told = [Heard(address="/sideman/progress", arguments=("jasco", share / 10)) for share in range(10)]
     done = Heard(address="/sideman/done", arguments=("jasco", 1))
     client = PlayedDaemon(Heard(address="/sideman/pong", arguments=("1",)), *told, done)
-    monkeypatch.setattr(osc_client.time, "monotonic", lambda: client.now)
+    monkeypatch.setattr("bridge.osc_client.time.monotonic", lambda: client.now)
     shares: list[float] = []
     assert _made(client, "", "jasco", shares.append) == [*told, done]
     assert set(client.limits[1:]) == {SILENCE_LIMIT_S}
