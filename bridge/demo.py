@@ -21,7 +21,8 @@ from bridge.spawned import spawned_daemon
 from models.bundled import BUNDLED
 
 SESSION_LIMIT_S: Final = 10.0
-CLIP_LIMIT_S: Final = 300.0
+SILENCE_LIMIT_S: Final = 300.0
+"""A daemon that makes clips may say nothing for so long; a large model on a CPU takes longer, and says its share."""
 ENDS: Final = ("/sideman/done", "/sideman/cancelled", "/sideman/superseded", "/sideman/error")
 TO_JASCO: Final = f"/sideman/engine s {JASCO}\n/sideman/takes i 1"
 SKETCH_SHARE: Final = 0.3
@@ -65,11 +66,11 @@ def _made(client: OscClient, script: str, request_id: str, report: Callable[[flo
     """Play a session, ask for its clips, and gather what comes back until they are there. Raises ``SidemanError``."""
     _play(client, script)
     client.send("/sideman/generate", "s", request_id)
-    heard = []
-    for message in client.hear_until(*ENDS, within_s=CLIP_LIMIT_S):
-        if message.address == "/sideman/progress":
-            report(float(message.arguments[1]))
-        heard.append(message)
+    heard: list[Heard] = []
+    while not heard or heard[-1].address not in ENDS:
+        heard.append(client.hear(SILENCE_LIMIT_S))
+        if heard[-1].address == "/sideman/progress":
+            report(float(heard[-1].arguments[1]))
     end = heard[-1]
     if end.address != "/sideman/done":
         raise SidemanError(str(end.arguments[-1]))

@@ -11,9 +11,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from bridge.cli import app
-from bridge.demo import run_demo
+from bridge.demo import SILENCE_LIMIT_S, _made, run_demo
 from bridge.errors import SidemanError, StartError
-from bridge.osc_client import read_script
+from bridge.osc_client import Heard, OscClient, read_script
 
 SCRIPT = resources.files("bridge.data").joinpath("demo_session.txt").read_text(encoding="utf-8")
 
@@ -52,6 +52,32 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StartError, match="folder"):
         run_demo(tmp_path / "file" / "demo", lambda share: None)
+
+
+class PlayedDaemon(OscClient):
+    """A client to whom a daemon says what a test has written down; each answer takes two minutes."""
+
+    def __init__(self, *said: Heard) -> None:
+        self.said, self.now, self.limits = list(said), 0.0, list[float]()
+
+    def send_raw(self, packet: bytes) -> None:
+        pass
+
+    def hear(self, within_s: float) -> Heard:
+        self.limits.append(within_s)
+        self.now += 120.0
+        return self.said.pop(0)
+
+
+def test_a_model_that_takes_long_and_says_how_far_it_is_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = [Heard(address="/sideman/progress", arguments=("jasco", share / 10)) for share in range(10)]
+    done = Heard(address="/sideman/done", arguments=("jasco", 1))
+    client = PlayedDaemon(Heard(address="/sideman/pong", arguments=("1",)), *told, done)
+    monkeypatch.setattr("bridge.osc_client.time.monotonic", lambda: client.now)
+    shares: list[float] = []
+    assert _made(client, "", "jasco", shares.append) == [*told, done]
+    assert set(client.limits[1:]) == {SILENCE_LIMIT_S}
+    assert shares == [share / 10 for share in range(10)]
 
 
 def test_script_lines() -> None:
