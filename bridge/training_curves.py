@@ -28,7 +28,7 @@ def draw_curves(lines: Lines, picture: Path, *, title: str) -> None:
     lanes: list[tuple[str, Curves, bool]] = [("learnt from", learnt, True)]
     lanes += [("heard: scores", scores, False)] if scores else []
     lanes += [("heard: distances", distances, False)] if distances else []
-    figure = Figure(figsize=(9, 1.2 + 3.2 * len(lanes)), dpi=110, facecolor=PAPER, layout="constrained")
+    figure = Figure(figsize=(10, 1.2 + 3.2 * len(lanes)), dpi=110, facecolor=PAPER, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title, color=INK, fontsize=11)
     axes = figure.subplots(len(lanes), 1, sharex=True, squeeze=False)[:, 0]
@@ -55,16 +55,18 @@ def _lane(axis: Axes, label: str, curves: Curves, *, logarithmic: bool) -> None:
         axis.spines[side].set_visible(False)
     if logarithmic and any(value > 0 for points in curves.values() for _, value in points):
         axis.set_yscale("log")
+    parts = sorted({name.partition(" ")[0] for name in curves})
     for name, points in sorted(curves.items()):
-        beside = name.split(" ")[-1]
+        part, _, beside = name.partition(" ")
         style = ":" if beside in FLOORS else "--" if beside in CEILINGS else "-"
         axis.plot(
             [step for step, _ in points],
             [value for _, value in points],
+            color=f"C{parts.index(part) % 10}",
             linestyle=style,
             linewidth=1.2,
             marker="." if len(points) < 30 else "",
             label=name,
         )
     if curves:
-        axis.legend(fontsize=7, frameon=False, ncols=3)
+        axis.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))

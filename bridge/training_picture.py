@@ -16,6 +16,8 @@ from models.training_chart import WINDOW_S, TrainingChart
 from models.training_files import write_whole
 
 FFT: Final = 2048
+LEAST_LABEL_S: Final = 0.4
+"""A chord that is shorter has no room for its name."""
 _TICKS_HZ: Final = (100, 200, 500, 1000, 2000, 5000, 10000)
 
 
@@ -34,7 +36,10 @@ def draw_sounds(sounds: Mapping[str, Samples], chart: TrainingChart, sample_rate
         axis.tick_params(labelsize=8, colors=INK)
         for start, _ in chart.chords:
             axis.axvline(start, color="white", linewidth=0.8, alpha=0.6)
-    for start, label in chart.chords:
+    starts = [start for start, _ in chart.chords]
+    for (start, label), end in zip(chart.chords, [*starts[1:], WINDOW_S], strict=True):
+        if end - start < LEAST_LABEL_S:
+            continue
         axes[0].text(start + 0.03, sample_rate_hz / 2 * 0.55, label, color="white", fontsize=9)
     axes[-1].set_xlim(0, WINDOW_S)
     axes[-1].set_xlabel("seconds", color=INK, fontsize=9)
