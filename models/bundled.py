@@ -20,4 +20,4 @@ def is_bundled(folder: Path) -> bool:
 
 def mending(folder: Path) -> str:
     """What to do about a model in this folder that is not whole."""
-    return "install Sideman again" if is_bundled(folder) else "pull or convert the model again"
+    return "install Sideman again" if is_bundled(folder) else "run sideman models pull or convert again"

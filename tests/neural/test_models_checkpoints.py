@@ -303,7 +303,7 @@ def test_a_card_that_was_edited_says_what_to_do(small: Path, tmp_path: Path, cha
     folder = copy_of(small / "converted", tmp_path / "model")
     card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
     (folder / CARD_FILE).write_text(json.dumps(card | change), encoding="utf-8")
-    with pytest.raises(ModelError, match="pull or convert the model again"):
+    with pytest.raises(ModelError, match="run sideman models pull or convert again"):
         load_jasco(folder)
 
 

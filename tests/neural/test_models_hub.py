@@ -449,7 +449,7 @@ def test_a_card_with_another_kind_of_value_for_the_codec_cannot_be_read(hub: Hub
     values = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     for change in ({"sample_rate_hz": "32000"}, {"bins": 0}, {"ratios": []}, {"pad_mode": "zeros"}, {"new": 1}):
         (folder / "model.json").write_text(json.dumps(values | {"codec": values["codec"] | change}), encoding="utf-8")
-        with pytest.raises(ModelError, match="cannot be read: pull or convert"):
+        with pytest.raises(ModelError, match="cannot be read: run sideman models pull or convert"):
             read_card(folder)
 
 
