@@ -86,7 +86,7 @@ def test_every_selector_between_the_programs_is_understood() -> None:
     assert said >= {"live", "chart", "note", "chart_end", "placed", "failed", "say"}
     assert all(re.search(rf"^  {word}: \(", node, re.MULTILINE) for word in said)
     asked = set(re.findall(r'out\("live", "(\w+)"', link)) | set(re.findall(r'outlet\("live", "(\w+)"', node))
-    assert asked == {"bang", "tell_all", "place"}
+    assert asked == {"bang", "tell_all", "place", "instead"}
     assert all(f"function {word}(" in live for word in asked)
 
 
