@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from off_tempo import RATE_HZ, click_times, clicks
 
 from bridge.beat_grid import grid_of
 from bridge.clip_facts import receipt_for, take_notices
-from bridge.conditioning import SEEDS, AudioFormat, Plan, plan, plan_window
+from bridge.conditioning import MAX_CLIP, SEEDS, AudioFormat, Plan, plan, plan_window
 from bridge.errors import Cancelled
 from bridge.fit_attempts import MAX_RETRIES, made_takes
 from bridge.magnet_plan import MagnetSettings
@@ -261,6 +261,7 @@ def test_there_is_nothing_to_fit_to(state: SessionState, model: MagnetSettings) 
     bars=st.integers(1, 16), start=st.integers(0, 64),
 )  # fmt: skip
 def test_a_grid_fills_the_window(bpm: float, numerator: int, denominator: int, bars: int, start: int) -> None:
+    assume(bars * numerator * 4 / denominator * 60 / bpm <= MAX_CLIP)
     tempo_map = TempoMap.constant(Bpm(bpm), Meter(numerator=numerator, denominator=denominator))
     state = replace(STATE, tempo_map=tempo_map, bars=bars, start=Beats(start / 2))
     window = plan_window(state, AudioFormat())
