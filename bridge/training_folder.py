@@ -126,6 +126,7 @@ def _require_same(folder: Path, there: RunFacts, wanted: RunFacts) -> None:
     ]
     other += ["other music"] if there.music != wanted.music else []
     other += ["another codec"] if there.codec != wanted.codec else []
+    other += ["another start"] if there.start != wanted.start else []
     if other:
         raise TrainingError(
             f"{folder} was begun otherwise ({', '.join(other)}): go on with the same plan, or name another folder. "

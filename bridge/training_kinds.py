@@ -196,7 +196,7 @@ def _begun(plan: AnyPlan) -> str:
 def _on_codec(
     plan: JascoPlan | MagnetPlan, path: Path, kind: Kind, start: str = ""
 ) -> tuple[Codec, list[Source], list[Source], RunFolder, RunFacts]:
-    """The codec, the music and the run's folder, which is begun or found to be of the same run."""
+    """The codec, the music and the run's folder, which is begun or found to be of the same run and ``start``."""
     folder = RunFolder(plan.run)
     own = folder.path / CODEC
     codec = read_codec(own) if own.exists() and not plan.codec.exists() else codec_from(plan.codec)
@@ -204,7 +204,7 @@ def _on_codec(
         _require_codebooks(codec)
     sources = sources_of(plan.music)
     recipe = json.loads(plan.recipe_text)
-    facts = RunFacts(kind=kind, recipe=recipe, music=digest_of(sources), codec=codec_digest(codec))
+    facts = RunFacts(kind=kind, recipe=recipe, music=digest_of(sources), codec=codec_digest(codec), start=start)
     folder.begin(facts, path)
     return codec, sources, sources_of(plan.held_out) or sources, folder, facts
 

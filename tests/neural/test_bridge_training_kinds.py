@@ -188,6 +188,9 @@ def test_a_jasco_goes_on_from_a_checkpoint_of_our_own(place: Path) -> None:
         assert torch.allclose(state.average[f"flow.{name}"], tensor, atol=1e-6), name
     facts = RunFolder(place / "further").facts()
     assert (facts.latent_mean, facts.latent_std) == (model.config.latent_mean, model.config.latent_std)
+    export_run(place / "further", place / "later", name="mine", licence="MIT", half=False)
+    with pytest.raises(TrainingError, match="begun otherwise .another start."):
+        taught_jasco(place, further.replace('start = "made"', 'start = "later"'))
     with pytest.raises(TrainingError, match="another shape"):
         taught_jasco(place, further.replace('"further"', '"wider"').replace("hidden_scale = 2", "hidden_scale = 4"))
     with pytest.raises(TrainingError, match="its own codec"):
@@ -404,8 +407,8 @@ def test_every_mistake_of_a_plan_is_told_at_once(place: Path) -> None:
         read_plan(place / "none.toml", CodecPlan)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there_is_told(place: Path) -> None:
+def test_a_gpu_that_is_not_there_is_told(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     plan = place / "codec.toml"
     plan.write_text(plan.read_text().replace('device = "cpu"', 'device = "cuda"'))
     result = runner.invoke(app, ["train", "codec", str(plan)])
