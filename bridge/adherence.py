@@ -6,6 +6,7 @@ does not.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -30,26 +31,45 @@ SILENCE: Final = 1e-5
 
 def score_of(samples: Samples, sample_rate_hz: int, asked: Asked) -> Score:
     """The score of a clip [frames, channels], whatever its level. Silence scores 0 in all that was asked for."""
-    mono = samples.mean(axis=1, dtype=np.float32)
-    peak = float(np.abs(mono).max(initial=0.0))
-    if not np.isfinite(peak) or peak < SILENCE:
+    return Listened(samples, sample_rate_hz).score(asked)
+
+
+class Listened:
+    """A clip [frames, channels] that is held against several charts: what is heard in it is heard once."""
+
+    def __init__(self, samples: Samples, sample_rate_hz: int) -> None:
+        mono = samples.mean(axis=1, dtype=np.float32)
+        peak = float(np.abs(mono).max(initial=0.0))
+        self._silent = not np.isfinite(peak) or peak < SILENCE
+        self._seconds = len(mono) / sample_rate_hz
+        if not self._silent:
+            heard = soxr.resample(mono / peak, sample_rate_hz, RATE_HZ, quality=soxr.HQ).astype(np.float32)
+            reach = round(AROUND_S * RATE_HZ)
+            self._loop = heard[np.arange(-reach, max(len(heard) + reach, LEAST_S * RATE_HZ)) % len(heard)]
+
+    def score(self, asked: Asked) -> Score:
+        """As ``score_of``."""
+        if self._silent:
+            return Score(
+                chords=0.0 if _counted(asked.chords) else None,
+                drums=0.0 if asked.drums_s else None,
+                melody=0.0 if asked.melody else None,
+            )
+        chords, chroma = self._chords if _counted(asked.chords) or asked.melody else (None, None)
         return Score(
-            chords=0.0 if _counted(asked.chords) else None,
-            drums=0.0 if asked.drums_s else None,
-            melody=0.0 if asked.melody else None,
+            chords=None if chords is None else chord_overlap(chords, asked.chords),
+            drums=onset_f1(onset_times(self._strength) - AROUND_S, asked.drums_s, self._seconds),
+            melody=None if chroma is None else melody_cosine(chroma, asked.melody),
+            tempo_error=tempo_error(self._strength, np.array(asked.beats_s) + AROUND_S),
         )
-    seconds = len(mono) / sample_rate_hz
-    heard = soxr.resample(mono / peak, sample_rate_hz, RATE_HZ, quality=soxr.HQ).astype(np.float32)
-    reach = round(AROUND_S * RATE_HZ)
-    loop = heard[np.arange(-reach, max(len(heard) + reach, LEAST_S * RATE_HZ)) % len(heard)]
-    chords, chroma = hear_chords(loop) if _counted(asked.chords) or asked.melody else (None, None)
-    strength = onset_strength(loop)
-    return Score(
-        chords=None if chords is None else chord_overlap(chords, asked.chords),
-        drums=onset_f1(onset_times(strength) - AROUND_S, asked.drums_s, seconds),
-        melody=None if chroma is None else melody_cosine(chroma, asked.melody),
-        tempo_error=tempo_error(strength, np.array(asked.beats_s) + AROUND_S),
-    )
+
+    @cached_property
+    def _chords(self) -> tuple[HeardChords, Frames]:
+        return hear_chords(self._loop)
+
+    @cached_property
+    def _strength(self) -> Frames:
+        return onset_strength(self._loop)
 
 
 def chord_overlap(heard: HeardChords, chords: tuple[AskedChord, ...]) -> float | None:

@@ -43,13 +43,13 @@ def train_score(
 
     from bridge.bench import processor
     from bridge.model_store import default_store, find_model
-    from bridge.training_scores import ASKED, CHANGES, PARTS, Asking, held_out, scores_of
+    from bridge.training_scores import ASKED, CHANGES, PARTS, asked_of, held_out, scores_of
 
     unknown = [one for one in change or () if one not in CHANGES]
     if unknown:
         raise typer.BadParameter(f"{unknown[0]!r} is none of {', '.join(CHANGES[1:])}", param_hint="--change")
     folder = find_model(model, default_store())
-    asking = Asking.of(folder, all_weight=guidance, solver=solver)
+    asking = asked_of(folder, all_weight=guidance, solver=solver)
     with progress("{task.description}") as bar:
         task = bar.add_task("Composing", total=1.0)
         made = held_out(seed, pieces, soundfont)
@@ -77,6 +77,9 @@ def train_score(
             f"treble {texture.treble_db:.1f} dB"
         )
     print(f"Log-mel distance of the codec: {found.codec_log_mel:.3f} decades. {found.seconds:.2f} s a clip of 10 s.")
-    print(f"{asking.words}; {processor()}")
+    print(
+        f"guidance {asking.all_weight:g} for all, {asking.text_weight:g} for text, solver {asking.solver}; "
+        f"{processor()}"
+    )
     if json:
         json.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -26,6 +26,7 @@ from bridge.chord_hearing import hear_chords
 from bridge.errors import DiskError
 from bridge.onset_hearing import HOP as ONSET_HOP
 from bridge.onset_hearing import LATE_S, RATE_HZ, onset_strength, onset_times
+from bridge.picture_colours import ACCENT, FAINT, INK, PAPER
 from bridge.receipt_schema import Receipt, receipt_from_json
 from midi.chords import Chord, chord_label
 from midi.pitch_names import NOTE_NAMES
@@ -33,7 +34,6 @@ from midi.time import Beats
 
 CEILING_HZ: Final = 10_000
 FFT: Final = 4096
-INK, PAPER, ACCENT, FAINT = "#22223b", "#fbfaf7", "#9a348e", "#c9c6d6"
 COLOURS: Final = ("#e8b4bc", "#f2c6a0", "#f4dc9b", "#d9e3a5", "#b5dcae", "#a6dcc6", "#a5d8e0", "#a9c5ea", "#b4b4ec",
                   "#cab1ea", "#dfb0e2", "#ebb2d0")  # fmt: skip
 """One colour for each root, around the circle."""

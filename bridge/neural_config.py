@@ -20,7 +20,7 @@ from bridge.errors import RequestError
 from bridge.user_paths import expanded
 from models.bundled import BUNDLED
 from models.card import Recommended
-from models.presets import DECODINGS, SOLVERS, Decoding, SpanArrangement, SpanScoring
+from models.presets import DECODINGS, Decoding, SpanArrangement, SpanScoring, known_solver
 
 AUTO: Final = "auto"
 """The decoding that suits the model: ``sound`` for a model of sounds, ``standard`` for one of music."""
@@ -39,12 +39,6 @@ class Section(BaseModel):
     """A table of the configuration."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
-
-
-def _solver(name: str | None) -> str | None:
-    if name is not None and name not in SOLVERS:
-        raise ValueError(f"the solvers are {', '.join(SOLVERS)}")
-    return name
 
 
 def _preset(name: str) -> str:
@@ -109,7 +103,7 @@ class JascoConfig(Section):
 
     model: str = BUNDLED
     """A short name, a repository of the Hub, or a converted folder."""
-    solver: Annotated[str | None, AfterValidator(_solver)] = None
+    solver: Annotated[str, AfterValidator(known_solver)] | None = None
     all_weight: Annotated[float, Field(ge=0, le=20)] | None = None
     text_weight: Annotated[float, Field(ge=0, le=20)] | None = None
     caption: _Caption = DEFAULT_CAPTION

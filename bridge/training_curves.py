@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from bridge.picture_colours import FAINT, INK, PAPER
 from bridge.training_log import DISTANCES, Lines
 from models.training_files import write_whole
 
-INK, PAPER, FAINT = "#22223b", "#fbfaf7", "#c9c6d6"
 NOT_DRAWN: Final = frozenset({"rate", "gradient"})
 FLOORS: Final = ("shuffled",)
 CEILINGS: Final = ("ceiling",)

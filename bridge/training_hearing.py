@@ -7,13 +7,13 @@ A name followed by ``shuffled`` is measured against another piece's chart, which
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import torch
 from torch import Tensor
 
-from bridge.adherence import score_of
+from bridge.adherence import Listened
 from bridge.score_record import Score
 from bridge.training_asked import asked_of_training
 from models.codec import Codec
@@ -22,7 +22,6 @@ from models.jasco import Controls, Guidance, Jasco, noise_of
 from models.magnet import Magnet, choose_by_seed
 from models.presets import Decoding, Solver
 from models.spectral import log_mel_distance
-from models.training_chart import TrainingChart
 from models.training_latents import drums_as_heard, encode_music, melody_of, with_controls
 from models.training_music import FULL_SCALE
 from models.training_pieces import Music
@@ -46,7 +45,7 @@ def hear_codec(codec: Codec, music: Music) -> Figures:
         through = codec.decode(coarse)[..., : audio.shape[-1]]
         plain.append(float(log_mel_distance(heard[:, 0], audio[:, 0], music.sample_rate_hz)))
         quantised.append(float(log_mel_distance(through[:, 0], audio[:, 0], music.sample_rate_hz)))
-        scores.append(_scored(heard, chart, music.sample_rate_hz))
+        scores.append(_listened(heard, music.sample_rate_hz).score(asked_of_training(chart)))
     return {"mel": statistics.fmean(plain), "mel-quantised": statistics.fmean(quantised), **means(scores)}
 
 
@@ -67,10 +66,11 @@ def hear_jasco(model: Jasco, music: Music, *, guidance: Guidance, solver: Solver
         )
         noise = noise_of([0], config.latent_frames, config.flow_dim)
         heard = model.decode(model.sample(controls, noise, guidance=guidance, solver=solver))
-        own.append(_scored(heard, chart, rate))
-        other.append(_scored(heard, music.charts[place - 1], rate))
+        listened = _listened(heard, rate)
+        own.append(listened.score(asked_of_training(chart)))
+        other.append(listened.score(asked_of_training(music.charts[place - 1])))
         mix = latents.encoded.mix[place].float().to(next(model.codec.parameters()).device)
-        best.append(_scored(_decoded(model.codec, mix), chart, rate))
+        best.append(_listened(_decoded(model.codec, mix), rate).score(asked_of_training(chart)))
     shuffled = means(other, SHUFFLED) if len(music.charts) > 1 else {}
     return {**means(own), **shuffled, **means(best, CEILING)}
 
@@ -80,19 +80,19 @@ def hear_magnet(model: Magnet, music: Music, *, decoding: Decoding) -> Figures:
     own, other = [], []
     for place, chart in enumerate(music.charts):
         codes = model.generate([chart.caption or None], model.config.segment_frames, decoding, choose_by_seed([0]))
-        heard = model.decode(codes)
-        own.append(_scored(heard, chart, music.sample_rate_hz))
-        other.append(_scored(heard, music.charts[place - 1], music.sample_rate_hz))
+        listened = _listened(model.decode(codes), music.sample_rate_hz)
+        own.append(listened.score(asked_of_training(chart)))
+        other.append(listened.score(asked_of_training(music.charts[place - 1])))
     tempo = {name: value for name, value in means(own).items() if name == "tempo"}
     shuffled = {name: value for name, value in means(other, SHUFFLED).items() if name.startswith("tempo")}
     return {**tempo, **(shuffled if len(music.charts) > 1 else {})}
 
 
-def means(scores: Iterable[Score], beside: str = "") -> Figures:
+def means(scores: Iterable[Score], beside: str = "", parts: Sequence[str] = PARTS) -> Figures:
     """The mean of each part over the pieces that ask for it."""
     told = list(scores)
     figures = {}
-    for part in PARTS:
+    for part in parts:
         values = [value for one in told if (value := getattr(one, part)) is not None]
         if values:
             figures[f"{part} {beside}".strip()] = statistics.fmean(values)
@@ -115,6 +115,6 @@ def _stem(music: Music, place: int) -> Tensor | None:
     return drums_as_heard(torch.from_numpy(music.drums[place]).float() / FULL_SCALE)
 
 
-def _scored(heard: Tensor, chart: TrainingChart, sample_rate_hz: int) -> Score:
+def _listened(heard: Tensor, sample_rate_hz: int) -> Listened:
     samples: Samples = heard[0].T.float().cpu().numpy()
-    return score_of(samples, sample_rate_hz, asked_of_training(chart))
+    return Listened(samples, sample_rate_hz)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,7 @@ from bridge.training_loop import Outcome, Stopped, Telling, run_lesson
 from bridge.training_plan import CodecPlan, JascoPlan, MagnetPlan
 from bridge.training_sources import Source, digest_of, read_pieces, sources_of
 from bridge.training_start import first_jasco, model_place
+from models.batching import part_of
 from models.card import CARD_FILE
 from models.codec import Codec, CodecConfig
 from models.codec_centre import centre, mean_latents
@@ -230,7 +231,9 @@ def _encoded(
         part = read_encoded(path, key)
         if part is None:
             music = source.read(codec.config.sample_rate_hz, telling.say)
-            part = encode_music(music, codec, _share_of(telling, number, len(sources)))
+            part = encode_music(
+                music, codec, part_of(partial(telling.prepared, "encoding"), number / len(sources), 1 / len(sources))
+            )
             write_encoded(path, part, key)
         parts.append(part)
         telling.prepared("encoding", (number + 1) / len(sources))
@@ -239,11 +242,6 @@ def _encoded(
     codec.to("cpu")
     encoded = joined(parts)
     return encoded if plan.pieces is None else first(encoded, plan.pieces)
-
-
-def _share_of(telling: Telling, done: int, total: int) -> Callable[[float], None]:
-    """Tells how much of all sources is encoded, from how much of one is."""
-    return lambda share: telling.prepared("encoding", (done + share) / total)
 
 
 def _keep(

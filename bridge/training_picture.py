@@ -10,7 +10,7 @@ from typing import Final
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from bridge.training_curves import INK, PAPER
+from bridge.picture_colours import INK, PAPER
 from models.generator import Samples
 from models.training_chart import WINDOW_S, TrainingChart
 from models.training_files import write_whole

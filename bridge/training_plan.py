@@ -20,7 +20,7 @@ from models.codec import CodecConfig
 from models.errors import TrainingError
 from models.jasco import JascoConfig
 from models.magnet import MagnetConfig
-from models.presets import DECODINGS, SOLVERS
+from models.presets import DECODINGS, known_solver
 from models.training_chart import WINDOW_S
 from models.training_codec import CodecRecipe
 from models.training_flow import FlowRecipe
@@ -140,12 +140,6 @@ def _device(name: str) -> str:
     return name
 
 
-def _solver(name: str) -> str:
-    if name not in SOLVERS:
-        raise ValueError(f"the solvers are {', '.join(SOLVERS)}")
-    return name
-
-
 def _decoding(name: str) -> str:
     if name not in DECODINGS:
         raise ValueError(f"the decodings are {', '.join(DECODINGS)}")
@@ -159,7 +153,7 @@ class Listening(Section):
     pieces: Annotated[int, Field(strict=True, ge=1, le=512)] = 4
     all_weight: Annotated[float, Field(ge=0, le=20)] = 2.0
     text_weight: Annotated[float, Field(ge=0, le=20)] = 0.0
-    solver: Annotated[str, AfterValidator(_solver)] = "standard"
+    solver: Annotated[str, AfterValidator(known_solver)] = "standard"
     decoding: Annotated[str, AfterValidator(_decoding)] = "draft"
 
 

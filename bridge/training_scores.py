@@ -11,7 +11,7 @@ import itertools
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal, get_args
 
@@ -20,26 +20,26 @@ import soundfile
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from bridge.adherence import score_of
+from bridge.adherence import Listened
 from bridge.drum_render import DrumRenderer
-from bridge.score_record import Score
+from bridge.neural_config import JascoAsked, jasco_asked
 from bridge.sound_texture import Texture, mean_texture, texture_of
 from bridge.training_asked import asked_of_training
-from bridge.training_captions import with_caption
+from bridge.training_hearing import means
 from bridge.training_picture import draw_sounds
+from bridge.training_pool import captioned_piece
 from bridge.training_sustained import controls_of_sustained, sustained
 from midi.compose_split import seeds_of
-from midi.composing import compose
+from models.batching import part_of
 from models.card import read_card
 from models.codec import Codec
 from models.errors import TrainingError
 from models.generator import JascoControls, Samples, TimedHit, TimedPitch
-from models.jasco import Guidance
 from models.jasco_engine import JascoEngine
-from models.soundfont import SoundfontRenderer
+from models.soundfont_file import find_soundfont
 from models.spectral import log_mel_distance
 from models.training_chart import WINDOW_S, TrainingChart
-from models.training_music import FULL_SCALE, SAMPLE_RATE_HZ, TrainingPiece, make_piece
+from models.training_music import FULL_SCALE, SAMPLE_RATE_HZ, TrainingPiece
 
 Changed = Literal[
     "asked", "no chords", "no drums", "no melody", "no words", "other chords", "other drums", "other melody"
@@ -50,34 +50,16 @@ PIECES: Final = "the pieces"
 CODEC: Final = "through the codec"
 ASKED: Final = "asked"
 DRAWN: Final = (PIECES, CODEC, ASKED)
-DEFAULT_WEIGHT: Final = Guidance().all_weight
 Report = Callable[[float], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
-    """How a model is asked: weights of guidance, and the solver by its name."""
+def asked_of(folder: Path, *, all_weight: float | None = None, solver: str | None = None) -> JascoAsked:
+    """How the model in a folder is asked: as its card recommends, where nothing else is given. Raises ``ModelError``.
 
-    all_weight: float
-    text_weight: float
-    solver: str
-
-    @classmethod
-    def of(cls, folder: Path, *, all_weight: float | None = None, solver: str | None = None) -> Asking:
-        """As the card of the model in a folder recommends, where nothing else is given. Raises ``ModelError``."""
-        card = read_card(folder).recommended
-        text_weight = card.text_weight or 0.0
-        given = card.all_weight if all_weight is None else all_weight
-        return cls(
-            all_weight=DEFAULT_WEIGHT if given is None else given,
-            text_weight=text_weight if all_weight is None else 0.0,
-            solver=solver or card.solver or "standard",
-        )
-
-    @property
-    def words(self) -> str:
-        """For people."""
-        return f"guidance {self.all_weight:g} for all, {self.text_weight:g} for text, solver {self.solver}"
+    A weight that is given is that of all controls, and the text then has none of its own.
+    """
+    text_weight = None if all_weight is None else 0.0
+    return jasco_asked(read_card(folder).recommended, solver=solver, all_weight=all_weight, text_weight=text_weight)
 
 
 class Row(BaseModel):
@@ -112,15 +94,11 @@ class Scores(BaseModel):
 
 def held_out(seed: int, pieces: int, soundfont: Path | None) -> list[TrainingPiece]:
     """The first pieces of test seeds from ``seed`` on, with their captions."""
-    renderer = SoundfontRenderer(soundfont)
-    made = []
-    for one in itertools.islice(seeds_of("test", seed), pieces):
-        piece = make_piece(one, renderer)
-        made.append(replace(piece, chart=with_caption(piece.chart, compose(one, WINDOW_S))))
-    return made
+    path = find_soundfont(soundfont)
+    return [captioned_piece(one, path) for one in itertools.islice(seeds_of("test", seed), pieces)]
 
 
-def controls_of(chart: TrainingChart, asking: Asking) -> JascoControls:
+def controls_of(chart: TrainingChart, asking: JascoAsked) -> JascoControls:
     """What a model is asked for to make a piece of its chart."""
     return JascoControls(
         description=chart.caption,
@@ -158,18 +136,11 @@ def changed(controls: JascoControls, other: JascoControls, change: Changed) -> J
 
 def scored(name: str, sounds: Sequence[Samples], charts: Sequence[TrainingChart]) -> Row:
     """The scores of sounds [N] against their charts and against the next ones'."""
-    own = [_score(sound, chart) for sound, chart in zip(sounds, charts, strict=True)]
-    others = [_score(sound, chart) for sound, chart in zip(sounds, [*charts[1:], charts[0]], strict=True)]
-    return Row(what=name, own=_means(own), others=_means(others))
-
-
-def _score(sound: Samples, chart: TrainingChart) -> Score:
-    return score_of(sound[:, None], SAMPLE_RATE_HZ, asked_of_training(chart))
-
-
-def _means(scores: Sequence[Score]) -> dict[str, float]:
-    found = {part: [value for one in scores if (value := getattr(one, part)) is not None] for part in PARTS}
-    return {part: statistics.fmean(values) for part, values in found.items() if values}
+    asked = [asked_of_training(chart) for chart in charts]
+    listened = [Listened(sound[:, None], SAMPLE_RATE_HZ) for sound in sounds]
+    own = [one.score(chart) for one, chart in zip(listened, asked, strict=True)]
+    others = [one.score(chart) for one, chart in zip(listened, [*asked[1:], asked[0]], strict=True)]
+    return Row(what=name, own=means(own, parts=PARTS), others=means(others, parts=PARTS))
 
 
 @torch.inference_mode()
@@ -183,7 +154,7 @@ def through_codec(codec: Codec, sound: Samples) -> Samples:
 def scores_of(
     folder: Path,
     pieces: Sequence[TrainingPiece],
-    asking: Asking,
+    asking: JascoAsked,
     *,
     changes: Sequence[Changed] = CHANGES,
     soundfont: Path | None = None,
@@ -206,7 +177,7 @@ def scores_of(
     began = time.monotonic()
     for number, change in enumerate(changes):
         told = [changed(one, other, change) for one, other in zip(asked, [*asked[1:], asked[0]], strict=True)]
-        heard[change] = list(_made(engine, told, _part_of(report, number, len(changes))))
+        heard[change] = list(_made(engine, told, part_of(report, number / len(changes), 1 / len(changes))))
     took = time.monotonic() - began
     if keep:
         _kept(keep, heard, charts)
@@ -223,19 +194,11 @@ def scores_of(
     )
 
 
-def _part_of(report: Report, done: int, total: int) -> Report:
-    """Reports one of so many parts as its share of all."""
-    return lambda share: report((done + share) / total)
-
-
-def _held(engine: JascoEngine, asking: Asking, soundfont: Path | None) -> dict[str, Texture]:
+def _held(engine: JascoEngine, asking: JascoAsked, soundfont: Path | None) -> dict[str, Texture]:
     """What held chords are like: played, through the codec, and made by the model."""
     chords = sustained(soundfont)
     played = [one.played for one in chords]
-    told = [
-        controls_of_sustained(one, all_weight=asking.all_weight, text_weight=asking.text_weight, solver=asking.solver)
-        for one in chords
-    ]
+    told = [controls_of_sustained(one, asking) for one in chords]
     sounds = {
         "played": played,
         CODEC: [through_codec(engine.codec, sound) for sound in played],

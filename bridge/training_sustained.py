@@ -9,6 +9,7 @@ from typing import Final
 
 import soxr
 
+from bridge.neural_config import JascoAsked
 from midi.chords import ChordSpan, parse_chord
 from midi.time import FOUR_FOUR, Beats, Bpm, TempoMap
 from models.generator import JascoControls, Samples, SketchChart
@@ -45,7 +46,7 @@ def sustained(soundfont: Path | None = None, held: Sequence[tuple[str, tuple[str
     return [_played(engine, description, chords) for description, chords in held]
 
 
-def controls_of_sustained(one: Sustained, *, all_weight: float, text_weight: float, solver: str) -> JascoControls:
+def controls_of_sustained(one: Sustained, asking: JascoAsked) -> JascoControls:
     """What a model is asked for: these chords, and neither drums nor a melody."""
     return JascoControls(
         description=one.description,
@@ -53,9 +54,9 @@ def controls_of_sustained(one: Sustained, *, all_weight: float, text_weight: flo
         drums=(),
         melody=(),
         duration_s=WINDOW_S,
-        all_weight=all_weight,
-        text_weight=text_weight,
-        solver=solver,
+        all_weight=asking.all_weight,
+        text_weight=asking.text_weight,
+        solver=asking.solver,
         seed=0,
     )
 

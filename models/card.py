@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from models.bundled import mending
 from models.errors import ModelError
-from models.presets import SOLVERS
+from models.presets import known_solver
 
 CARD_FILE: Final = "model.json"
 TENSORS_FILE: Final = "model.safetensors"
@@ -54,18 +54,12 @@ class CodecShape(_Frozen):
     bins: _Size
 
 
-def _known_solver(name: str | None) -> str | None:
-    if name is not None and name not in SOLVERS:
-        raise ValueError(f"the solvers are {', '.join(SOLVERS)}")
-    return name
-
-
 class Recommended(_Frozen):
     """How a JASCO is best asked where the user says nothing else: guidance and solver; None is what all models have."""
 
     all_weight: Annotated[float, Field(ge=0, le=20)] | None = None
     text_weight: Annotated[float, Field(ge=0, le=20)] | None = None
-    solver: Annotated[str | None, AfterValidator(_known_solver)] = None
+    solver: Annotated[str, AfterValidator(known_solver)] | None = None
 
 
 class Card(_Frozen):

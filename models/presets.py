@@ -23,6 +23,14 @@ SOLVERS: Final[dict[str, Solver]] = {
 }
 """Solvers by name; ``standard`` is what is used unless something else is asked for."""
 
+
+def known_solver(name: str) -> str:
+    """The name of a solver, for a field that is checked. Raises ``ValueError`` for one that there is not."""
+    if name not in SOLVERS:
+        raise ValueError(f"the solvers are {', '.join(SOLVERS)}")
+    return name
+
+
 PrecisionName = Literal["auto", "float32", "int8", "bfloat16", "float16"]
 """What a model computes in; ``auto`` is what a measurement says."""
 PRECISIONS: Final[tuple[str, ...]] = get_args(PrecisionName)

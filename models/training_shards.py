@@ -6,8 +6,6 @@ runs nothing: the format has no code in it.
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -19,6 +17,7 @@ from safetensors.numpy import save
 
 from models.errors import TrainingError
 from models.training_chart import TrainingChart
+from models.training_files import write_whole
 from models.training_music import FRAMES, Integers, TrainingPiece
 
 FORMAT: Final = "sideman-training-music-1"
@@ -34,20 +33,7 @@ def write_shard(path: Path, pieces: Sequence[TrainingPiece]) -> None:
         _MIX: np.stack([piece.mix for piece in pieces]),
         _DRUMS: np.stack([piece.drums for piece in pieces]),
     }
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(save(tensors, metadata={FORMAT: charts}))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except (OSError, SafetensorError) as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise TrainingError(
-            f"The shard {path} cannot be written ({_reason(error)}): make room, or name another folder. The shards "
-            "that are complete stay, and the same command goes on after them."
-        ) from error
+    write_whole(path, save(tensors, metadata={FORMAT: charts}), "The shard")
 
 
 def read_charts(path: Path) -> tuple[TrainingChart, ...]:

@@ -17,7 +17,7 @@ from midi.compose_chords import every_chord
 from midi.compose_grooves import FAMILIES
 from midi.compose_split import SPLITS, split_of
 from midi.composing import Piece, compose
-from models import training_shards
+from models import training_files
 from models.arranger import BASS_CHANNEL, COMPING_CHANNEL, LEAD_CHANNEL
 from models.errors import TrainingError
 from models.instruments import INSTRUMENTS
@@ -219,7 +219,7 @@ def test_a_disk_that_is_full_leaves_the_shard_before(
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(training_shards.os, "fsync", full)
+    monkeypatch.setattr(training_files.os, "fsync", full)
     with pytest.raises(TrainingError, match="No space left on device"):
         write_shard(path, made)
     assert path.read_bytes() == before

@@ -189,7 +189,7 @@ def test_a_jasco_goes_on_from_a_checkpoint_of_our_own(place: Path) -> None:
     facts = RunFolder(place / "further").facts()
     assert (facts.latent_mean, facts.latent_std) == (model.config.latent_mean, model.config.latent_std)
     export_run(place / "further", place / "later", name="mine", licence="MIT", half=False)
-    with pytest.raises(TrainingError, match="begun otherwise .another start."):
+    with pytest.raises(TrainingError, match=r"begun otherwise \(another start\)"):
         taught_jasco(place, further.replace('start = "made"', 'start = "later"'))
     with pytest.raises(TrainingError, match="another shape"):
         taught_jasco(place, further.replace('"further"', '"wider"').replace("hidden_scale = 2", "hidden_scale = 4"))

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from bridge.cli import app
 from bridge.sound_texture import mean_texture, texture_of
-from bridge.training_scores import Asking, Scores, changed, controls_of, held_out
+from bridge.training_scores import Scores, asked_of, changed, controls_of, held_out
 from models.bundled import FOLDER
 
 PIECES = 6
@@ -69,7 +69,7 @@ def test_the_codec_is_near_the_pieces(scores: Scores) -> None:
 
 
 def test_one_control_alone_is_changed() -> None:
-    asking = Asking.of(FOLDER, all_weight=2.0, solver="draft")
+    asking = asked_of(FOLDER, all_weight=2.0, solver="draft")
     one, other = (controls_of(piece.chart, asking) for piece in held_out(0, 2, None))
     assert (one.all_weight, one.text_weight, one.solver) == (2.0, 0.0, "draft")
     assert changed(one, other, "asked") == one
